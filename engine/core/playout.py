@@ -1,0 +1,254 @@
+"""The ledger of one playout: what was handed to Twilio since the last clear, and how far the caller's ear has come.
+
+Twilio plays what it is sent in order, at 8,000 samples a second, and echoes a mark when everything before it has been
+played. Since the socket is ordered, nothing after a mark can have been played when its echo leaves: if playback was
+waiting, it was waiting right there. So an echo is exact: **at its date the position was the mark's.** Its date is known
+within an interval (see `stream_clock`). While playback does not pause, date minus position is one constant, the *line*
+on which the ear moves, and it lies in the intervals of all the echoes at once: each one narrows it. An echo that does
+not fit the line says that playback had paused, and starts a new one.
+
+Between echoes the position runs along the line with the stream clock, and never past the next mark that has not come
+back (had it been played, its echo would be here). That bound is what survives a playout run dry.
+
+After a clear, echoes prove less: Twilio gives back at once every mark that it flushed, and no field says which is
+which. But nothing plays faster than real time. An echo that comes before the line can have reached its mark was
+flushed, and dates the moment at which the clear took effect, better than anything sent after it could. Only when
+nothing was left to flush does the sentinel (a mark sent right after the clear) have to date it. `judge` does this, over
+all echoes since the clear, so it can be asked early (by estimate) and again when more is known.
+
+Positions are samples from the playout's beginning; dates are stream time in samples.
+"""
+
+import msgspec
+
+from engine.core.audio import FRAME_SAMPLES
+from engine.core.conversation import Item
+from engine.core.machines import Playing
+
+TOLERANCE = FRAME_SAMPLES // 2
+"""How much earlier than possible an echo may seem to come before it counts as flushed."""
+
+
+class Dated(msgspec.Struct, frozen=True):
+    """Something that happened between two dates."""
+
+    earliest: int
+    latest: int
+
+    @property
+    def middle(self) -> int:
+        return (self.earliest + self.latest) // 2
+
+    def also(self, other: "Dated") -> "Dated":
+        """Both are known of one thing. If they contradict each other it has changed, and the newer holds."""
+        earliest, latest = max(self.earliest, other.earliest), min(self.latest, other.latest)
+        return Dated(earliest, latest) if earliest <= latest else other
+
+
+class Echo(msgspec.Struct, frozen=True):
+    """A mark at `position` came back, and left Twilio between two dates."""
+
+    position: int
+    date: Dated
+    lag: int = 0
+    """For a probe: how much later than it the audio behind it may have arrived. It was sent into silence."""
+
+    @property
+    def line(self) -> Dated:
+        """The date at which position 0 would have been played."""
+        return Dated(self.date.earliest - self.position, self.date.latest + self.lag - self.position)
+
+
+class Piece(msgspec.Struct, eq=False):
+    """A stretch of an item's audio in the playout, as far as it is not yet proven heard."""
+
+    item: Item
+    begin: int
+    end: int
+
+
+class Flush(msgspec.Struct):
+    """A clear on its way, and the echoes that came since."""
+
+    sent_at: int
+    sent_ns: int
+    round_trip: int
+    """The longest round trip to Twilio that is to be expected."""
+    sentinel: str
+    echoes: list[Echo] = []
+    sentinel_date: Dated | None = None
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Where the ear was when the clear took effect."""
+
+    position: int
+    low: int
+    high: int
+    effective_at: int
+    is_estimate: bool
+
+
+class Playout(msgspec.Struct, eq=False):
+    """See above."""
+
+    state: Playing = Playing.SILENT
+    sent: int = 0
+    pieces: list[Piece] = []
+    marked: int = 0
+    """Position of the last mark that was sent."""
+    marks: dict[str, int] = {}
+    """Marks that have not come back, in the order sent, with their positions."""
+    begun_at: int = 0
+    """When audio was last sent into silence: it cannot have been played before."""
+    proven: int = 0
+    """How far the ear has come for certain."""
+    line: Dated | None = None
+    """Date of position 0, if any echo came back since audio was last sent into silence."""
+    flush: Flush | None = None
+
+    @property
+    def is_unplayed(self) -> bool:
+        """Whether anything that was sent may not have been heard."""
+        return bool(self.marks) or self.unmarked_samples > 0
+
+    @property
+    def unmarked_samples(self) -> int:
+        """What was sent since the last mark."""
+        return self.sent - self.marked
+
+    def position(self, now: int) -> int:
+        """Best estimate of the ear's position while nothing has been cleared."""
+        if self.line is None:
+            return self.proven
+        return max(self.proven, min(now - self.line.middle, self.next_mark()))
+
+    def begin(self, now: int) -> None:
+        """Audio is about to be sent into silence."""
+        self.begun_at, self.line = now, None
+
+    def add(self, item: Item, samples: int) -> None:
+        """Audio of an item was sent."""
+        if self.pieces and self.pieces[-1].item is item and self.pieces[-1].end == self.sent:
+            self.pieces[-1].end += samples
+        else:
+            self.pieces.append(Piece(item, self.sent, self.sent + samples))
+        self.sent += samples
+
+    def mark(self, name: str) -> None:
+        """A mark was sent."""
+        self.marks[name] = self.marked = self.sent
+
+    def echo(self, name: str, date: Dated, lag: int) -> bool:
+        """A mark came back; False if it is none of this playout's that was awaited. Echoes come in order, so the echoes
+        of marks before it were lost on the way."""
+        position = self.marks.get(name)
+        if position is None:
+            return False
+        for earlier in list(self.marks):
+            del self.marks[earlier]
+            if earlier == name:
+                break
+        if self.flush is not None:
+            self.flush.echoes.append(Echo(position, date, lag))
+        else:
+            self._prove(Echo(position, date, lag))
+        return True
+
+    def judge(self, now: int) -> Judgement:
+        """Where the ear was when the clear took effect, by all the evidence there is. Call only after a clear."""
+        flush = self.flush
+        assert flush is not None
+        flushed = self._first_flushed(flush.echoes)
+        if flushed is not None:
+            date = flush.echoes[flushed].date
+            for echo in flush.echoes[flushed + 1 :]:
+                date = date.also(echo.date) if echo.date.earliest <= date.latest else date
+            return self._judged(date, [*flush.echoes[:flushed]], high=flush.echoes[flushed].position)
+        if not self.is_unplayed:
+            line = flush.echoes[-1].line if flush.echoes else Dated(now, now)
+            return Judgement(self.sent, self.sent, self.sent, line.middle + self.sent, is_estimate=False)
+        if flush.sentinel_date is not None:
+            return self._judged(flush.sentinel_date, flush.echoes, high=self.next_mark())
+        return self._estimated(flush, now)
+
+    def is_clear_late(self) -> bool:
+        """Whether Twilio was seen playing after the clear should have reached it: then it is stuck in the network."""
+        assert self.flush is not None
+        expected_at = self.flush.sent_at + self.flush.round_trip + TOLERANCE
+        return bool(self.flush.echoes) and self.flush.echoes[-1].date.earliest > expected_at
+
+    def settle(self, judgement: Judgement) -> None:
+        """Give the items what was heard of them. May be asked again when more is known."""
+        for item in self.items():
+            item.forget_guess()
+        for piece in self.pieces:
+            size = piece.end - piece.begin
+            tail, low, high = (
+                max(0, min(size, at - piece.begin)) for at in (judgement.position, judgement.low, judgement.high)
+            )
+            if tail and piece.item.started_at is None:
+                piece.item.started_at = judgement.effective_at - judgement.position + piece.begin
+            piece.item.guess(tail, low, high, judgement.effective_at)
+
+    def items(self) -> list[Item]:
+        """The items that are not proven heard, in the order played."""
+        return list(dict.fromkeys(piece.item for piece in self.pieces))
+
+    def next_mark(self) -> int:
+        """Position of the first mark that has not come back: the ear has not passed it."""
+        return next(iter(self.marks.values()), self.sent)
+
+    def _prove(self, echo: Echo) -> None:
+        before = self.line
+        self.line = echo.line if before is None else before.also(echo.line)
+        self.proven = max(self.proven, echo.position)
+        while self.pieces and self.pieces[0].begin < echo.position:
+            piece = self.pieces[0]
+            end = min(piece.end, echo.position)
+            if piece.item.started_at is None:
+                piece.item.started_at = piece.begin + (before or self.line).middle
+            piece.item.prove(end - piece.begin, end + self.line.middle)
+            if end == piece.end:
+                del self.pieces[0]
+            else:
+                piece.begin = end
+
+    def _first_flushed(self, echoes: list[Echo]) -> int | None:
+        """The first echo that came before its mark can have been played."""
+        line = self._earliest_line()
+        for index, echo in enumerate(echoes):
+            if echo.date.latest + TOLERANCE < echo.position + line.earliest:
+                return index
+            line = echo.line if index == 0 and self.line is None else line.also(echo.line)
+        return None
+
+    def _judged(self, date: Dated, played: list[Echo], high: int) -> Judgement:
+        """By the date at which the clear took effect. Echoes of that same moment may have been flushed too: they say
+        nothing, and are no part of the line."""
+        line, low = self.line, self.proven
+        for echo in played:
+            if echo.date.latest < date.earliest or echo.position <= low:
+                line = echo.line if line is None else line.also(echo.line)
+                low = max(low, echo.position)
+            else:
+                high = min(high, echo.position + date.latest - date.earliest)
+        line = line or self._earliest_line()
+        least = max(low, min(date.earliest - line.latest, high))
+        most = min(high, max(date.latest - line.earliest, low))
+        return Judgement((least + most) // 2, low, high, date.middle, is_estimate=False)
+
+    def _estimated(self, flush: Flush, now: int) -> Judgement:
+        line, low = self.line, self.proven
+        for echo in flush.echoes:
+            line, low = echo.line if line is None else line.also(echo.line), max(low, echo.position)
+        line = line or self._earliest_line(flush.round_trip)
+        effective_at = max(low + line.middle, flush.sent_at + flush.round_trip)
+        position = min(effective_at - line.middle, self.sent)
+        high = min(max(position, now - line.middle), self.sent)
+        return Judgement(position, low, high, effective_at, is_estimate=True)
+
+    def _earliest_line(self, after: int = 0) -> Dated:
+        """The line; before any echo, as if playing had begun `after` the audio was sent."""
+        begun = self.begun_at + after - self.proven
+        return self.line or Dated(begun, begun)

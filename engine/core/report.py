@@ -1,0 +1,135 @@
+"""What a call comes to, as data: the turns and the interruptions, for people and for `--json`.
+
+All `*_ms` of turns and interruptions are stream_ms (Twilio's clock of the caller's audio) unless their name says
+otherwise.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from engine.core.audio import ms_of
+from engine.core.barge_in import Interruption
+from engine.core.call import Call
+from engine.core.conversation import Item, Repair
+from engine.core.heard import heard_text
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A stretch of speech by one party. An assistant turn is one item."""
+
+    speaker: Literal["caller", "assistant"]
+    item_id: str
+    response_id: str | None
+    start_ms: int | None
+    end_ms: int | None
+    generated_text: str
+    heard_text: str
+    generated_ms: int
+    heard_ms: int
+    heard_min_ms: int
+    heard_max_ms: int
+    interrupted: bool
+    method: str
+
+
+class InterruptedItem(msgspec.Struct, frozen=True):
+    """What became of one item at an interruption."""
+
+    item_id: str
+    heard_ms: int
+    action: Literal["truncate", "delete", "none"]
+    audio_end_ms: int | None
+    outcome: Literal["ok", "error", "pending"]
+
+
+class Interrupted(msgspec.Struct, frozen=True):
+    """One barge-in, by voice, by key or by an operator."""
+
+    at_ms: int
+    caller_onset_ms: int | None
+    clear_sent_ms: int
+    clear_effective_ms: int | None
+    items: list[InterruptedItem]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The whole call."""
+
+    call_sid: str | None
+    stream_sid: str | None
+    ended: str | None
+    reason: str
+    duration_ms: int
+    turns: list[Turn]
+    interruptions: list[Interrupted]
+    malformed: int
+    errors: list[str]
+
+
+def report(call: Call) -> Report:
+    """What `call` has come to, so far or at its end."""
+    return Report(
+        call_sid=call.call_sid,
+        stream_sid=call.stream_sid,
+        ended=call.how_ended,
+        reason=call.why_ended,
+        duration_ms=call.at_ns // 1_000_000,
+        turns=[_turn(item) for item in call.conversation.order if _was_said(item)],
+        interruptions=[_interruption(each) for each in call.barge_in.interruptions],
+        malformed=sum(call.malformed.values()),
+        errors=call.errors,
+    )
+
+
+def _was_said(item: Item) -> bool:
+    if item.role == "user":
+        return item.started_at is not None or bool(item.transcript)
+    return item.is_speech and bool(item.generated_samples or item.transcript)
+
+
+def _ms(at: int | None) -> int | None:
+    return None if at is None else ms_of(at)
+
+
+def _turn(item: Item) -> Turn:
+    if item.role == "user":
+        words = item.transcript.strip()
+        return Turn(
+            "caller", item.item_id, None, _ms(item.started_at), _ms(item.ended_at), words, words, 0, 0, 0, 0, False, ""
+        )
+    complete = item.is_done and not item.is_cut
+    heard = heard_text(bytes(item.envelope), item.transcript, item.heard_samples, item.generated_samples, complete)
+    return Turn(
+        speaker="assistant",
+        item_id=item.item_id,
+        response_id=item.response_id,
+        start_ms=_ms(item.started_at),
+        end_ms=_ms(item.ended_at),
+        generated_text=item.transcript,
+        heard_text=heard.text,
+        generated_ms=item.generated_ms(),
+        heard_ms=item.heard_ms(),
+        heard_min_ms=min(ms_of(item.proven_samples + item.tail_low), item.heard_ms()),
+        heard_max_ms=min(ms_of(item.proven_samples + item.tail_high), item.generated_ms()),
+        interrupted=item.is_cut and item.heard_ms() < item.generated_ms(),
+        method=heard.method,
+    )
+
+
+def _interruption(each: Interruption) -> Interrupted:
+    flush = each.playout.flush
+    assert flush is not None
+    cut = [item for response in each.responses for item in response.items if item.is_speech]
+    return Interrupted(
+        at_ms=ms_of(each.at),
+        caller_onset_ms=_ms(each.onset_at),
+        clear_sent_ms=ms_of(flush.sent_at),
+        clear_effective_ms=_ms(each.effective_at),
+        items=[_interrupted_item(item) for item in dict.fromkeys([*each.items, *cut])],
+    )
+
+
+def _interrupted_item(item: Item) -> InterruptedItem:
+    repair = item.repair or Repair("none")
+    return InterruptedItem(item.item_id, item.heard_ms(), repair.action, repair.audio_end_ms, repair.outcome)
