@@ -1,0 +1,59 @@
+"""Which log a person means: a path, a call SID, the beginning of one, or `last`.
+
+Looks at names in the folders and needs no index: it must also work beside a running bridge, and after a crash.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from engine.log.errors import LogError
+from engine.log.folder import live_logs, sealed_logs
+from engine.log.reader import read_call
+
+_NAMES_SHOWN_MAX = 5
+
+
+def find(calls_dir: Path, call: str) -> Path:
+    """The log that `call` means. Raises LogError naming what is near, or what it could all mean."""
+    if "/" in call or call.endswith(".db"):
+        path = Path(call)
+        if not path.exists():
+            raise LogError(f"{call}: no such log")
+        return path
+    logs = sealed_logs(calls_dir) + live_logs(calls_dir)
+    if not logs:
+        raise LogError(f"there are no calls in {calls_dir}")
+    if call == "last":
+        return _newest(calls_dir, logs)
+    named = [log for log in logs if log.stem == call] if "." in call else []
+    matching = named or [log for log in logs if call and log.name.startswith(call)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise LogError(f"{call} could be any of {_list(calls_dir, matching)}: give more of it, or a path")
+    near = get_close_matches(call, [log.stem for log in logs], n=3, cutoff=0.6)
+    hint = f"is it {' or '.join(near)}?" if near else f"there are {len(logs)} calls there"
+    raise LogError(f"no call in {calls_dir} begins with {call!r}: {hint}")
+
+
+def _list(calls_dir: Path, logs: list[Path]) -> str:
+    shown = ", ".join(str(log.relative_to(calls_dir)) for log in logs[:_NAMES_SHOWN_MAX])
+    more = len(logs) - _NAMES_SHOWN_MAX
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _newest(calls_dir: Path, logs: list[Path]) -> Path:
+    """By the start time inside: the folder tells the day only, and a file's own time is that of its sealing."""
+    sealed_days = [log.parent.name for log in logs if log in set(sealed_logs(calls_dir))]
+    day = max(sealed_days, default="")
+    candidates = [log for log in logs if log.parent.name in (day, "live")]
+    started: list[tuple[str, Path]] = []
+    for log in candidates:
+        try:
+            with read_call(log) as logged:
+                started.append((logged.call.started_at, log))
+        except LogError:
+            continue  # a log that cannot be read is not what anyone means by `last`
+    if not started:
+        raise LogError(f"none of the newest calls in {calls_dir} can be read")
+    return max(started)[1]

@@ -1,0 +1,247 @@
+"""CALLS_DIR/index.db: one row per sealed call, its turns, and a full-text search over them.
+
+It holds nothing that the call files do not: `rebuild` makes it again from them. So it may be late, missing or broken
+without harm; whoever adds to it reports the LogError and goes on. An ordinary rollback journal and a busy timeout: it
+is written once per call, perhaps by several bridges.
+
+What was generated and what was heard are two columns of the search, because they are two questions: `MATCH 'heard_text
+: refund'` finds the callers who were told, `MATCH 'generated_text : refund'` also those who had hung up by then.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from sqlite_utils import Database
+
+from engine.core.report import Report, Turn
+from engine.log.errors import LogDamagedError, LogError, LogFormatError, told
+from engine.log.folder import make_folder, sealed_logs
+from engine.log.reader import CallRow, SealRow
+
+APPLICATION_ID = 0x506C4869
+"""`PlHi`."""
+VERSION = 1
+"""Of the index's own tables. An index of another version is rebuilt, never migrated."""
+BUSY_SECONDS_MAX = 5
+
+
+class IndexRow(msgspec.Struct, frozen=True):
+    """One sealed call. `path` is relative to CALLS_DIR; `verdict` is None until a replay has judged the call."""
+
+    path: str
+    call_sid: str
+    stream_sid: str
+    started_at: str
+    duration_ms: int
+    ended: str
+    reason: str
+    entries: int
+    turns: int
+    interruptions: int
+    faults: int
+    malformed: int
+    verdict: Literal["same", "diverged", "unknown"] | None
+    format: int
+    rules: int
+    sha256: str
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """What a rebuild found: calls indexed, and a line for each log that could not be."""
+
+    calls: int
+    problems: list[str]
+
+
+_TURN_COLUMNS: dict[str, type] = {
+    "id": int,
+    "path": str,
+    "number": int,
+    "speaker": str,
+    "item_id": str,
+    "response_id": str,
+    "start_ms": int,
+    "end_ms": int,
+    "generated_text": str,
+    "heard_text": str,
+    "generated_ms": int,
+    "heard_ms": int,
+    "interrupted": int,
+}
+
+
+def row_of(
+    calls_dir: Path,
+    path: Path,
+    call: CallRow,
+    seal: SealRow,
+    report: Report,
+    faults: int,
+    verdict: Literal["same", "diverged", "unknown"] | None = None,
+) -> IndexRow:
+    """The index row of a sealed log and the report that a replay made of it."""
+    return IndexRow(
+        path=str(path.relative_to(calls_dir)),
+        call_sid=call.call_sid,
+        stream_sid=call.stream_sid,
+        started_at=call.started_at,
+        duration_ms=report.duration_ms,
+        ended=seal.ended,
+        reason=seal.reason,
+        entries=seal.entries,
+        turns=len(report.turns),
+        interruptions=len(report.interruptions),
+        faults=faults,
+        malformed=report.malformed,
+        verdict=verdict,
+        format=call.format,
+        rules=call.rules,
+        sha256=seal.sha256,
+    )
+
+
+def add(calls_dir: Path, row: IndexRow, report: Report) -> None:
+    """Index one call; again, if it is there already. Raises LogError, and then nothing has changed."""
+    path = calls_dir / "index.db"
+    with _told(path):
+        if not path.exists():
+            _create(path)
+        with _opened(path) as connection:
+            _write(connection, row, report)
+
+
+def calls(calls_dir: Path) -> list[IndexRow]:
+    """All indexed calls, newest first. Raises LogError when there is no index or it cannot be read."""
+    path = calls_dir / "index.db"
+    if not path.exists():
+        raise LogError(f"{path}: there is no index yet. Rebuild it from the call files")
+    names = ", ".join(IndexRow.__struct_fields__)
+    with _told(path), _opened(path) as connection:
+        rows = connection.execute(f"SELECT {names} FROM call ORDER BY started_at DESC, path DESC").fetchall()
+    return [IndexRow(*row) for row in rows]
+
+
+def rebuild(calls_dir: Path, make_report: Callable[[Path], tuple[IndexRow, Report]]) -> Rebuilt:
+    """Make the index anew from the sealed logs; `make_report` replays one, and raises LogError if it cannot.
+
+    The old index serves until the new one is complete. A call sealed meanwhile is picked up at the end. Raises LogError
+    when CALLS_DIR cannot be written.
+    """
+    path = calls_dir / "index.db"
+    new = path.with_name(f"index.db.{os.getpid()}.new")
+    done: set[Path] = set()
+    problems: list[str] = []
+    with told(path):
+        try:
+            _make(new)
+            with _opened(new) as connection:
+                while todo := [log for log in sealed_logs(calls_dir) if log not in done]:
+                    for log in todo:
+                        try:
+                            _write(connection, *make_report(log))
+                        except LogError as error:
+                            problems.append(str(error))
+                    done.update(todo)
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+    return Rebuilt(len(done) - len(problems), problems)
+
+
+def _create(path: Path) -> None:
+    """Put an empty index there, unless another bridge was faster."""
+    make_folder(path.parent)
+    new = path.with_name(f"index.db.{os.getpid()}.new")
+    try:
+        _make(new)
+        with suppress(FileExistsError):
+            os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        database = Database(connection, execute_plugins=False)
+        columns: dict[str, type] = dict.fromkeys(IndexRow.__struct_fields__, str)
+        columns |= dict.fromkeys(
+            ("duration_ms", "entries", "turns", "interruptions", "faults", "malformed", "format", "rules"), int
+        )
+        database.table("call").create(columns, pk="path", not_null=set(columns) - {"path", "verdict"}, strict=True)
+        database.table("call").create_index(["started_at"])
+        database.table("call").create_index(["call_sid"])
+        database.table("turn").create(
+            _TURN_COLUMNS, pk="id", not_null={"path", "number"}, foreign_keys=[("path", "call", "path")], strict=True
+        )
+        database.table("turn").create_index(["path"])
+        database.table("turn").enable_fts(["generated_text", "heard_text"], create_triggers=True)
+        database.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version={VERSION}")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        with told(path):
+            yield
+    except (LogFormatError, LogDamagedError) as error:
+        raise LogError(f"{path} is no index that this version can use. Rebuild it from the call files") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS_MAX)
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if (application, version) != (APPLICATION_ID, VERSION):
+            raise LogFormatError(f"{path} is not an index of version {VERSION}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _write(connection: sqlite3.Connection, row: IndexRow, report: Report) -> None:
+    turns = [_turn_values(row.path, number, turn) for number, turn in enumerate(report.turns, 1)]
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("DELETE FROM turn WHERE path = ?", [row.path])
+        connection.execute("DELETE FROM call WHERE path = ?", [row.path])
+        connection.execute(_insert("call", IndexRow.__struct_fields__), msgspec.structs.astuple(row))
+        connection.executemany(_insert("turn", tuple(_TURN_COLUMNS)[1:]), turns)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _turn_values(path: str, number: int, turn: Turn) -> tuple[object, ...]:
+    return (
+        path,
+        number,
+        turn.speaker,
+        turn.item_id,
+        turn.response_id,
+        turn.start_ms,
+        turn.end_ms,
+        turn.generated_text,
+        turn.heard_text,
+        turn.generated_ms,
+        turn.heard_ms,
+        turn.interrupted,
+    )
