@@ -49,7 +49,8 @@ class Hearing(msgspec.Struct):
         """A clear went out, and the mark `sentinel` behind it. Returns the playout that is being flushed."""
         cleared, self.playout = self.playout, Playout()
         now = self.stream.now(at_ns)
-        cleared.flush = Flush(now, at_ns, max(self.round_trips, default=0) + self.stream.jitter, sentinel)
+        jitter = self.stream.jitter
+        cleared.flush = Flush(now, at_ns, max(self.round_trips, default=0) + jitter, jitter, sentinel)
         self._fact(cleared, PlayFact.CLEARED)
         self.flushing.append(cleared)
         self.probes[sentinel] = now

@@ -58,6 +58,10 @@ class Echo(msgspec.Struct, frozen=True):
         """The date at which position 0 would have been played."""
         return Dated(self.date.earliest - self.position, self.date.latest + self.lag - self.position)
 
+    def is_early(self, line: Dated, doubt: int = 0) -> bool:
+        """Whether it came before its mark can have been played."""
+        return self.date.latest + TOLERANCE + doubt < self.position + line.earliest
+
 
 class Piece(msgspec.Struct, eq=False):
     """A stretch of an item's audio in the playout, as far as it is not yet proven heard."""
@@ -74,6 +78,7 @@ class Flush(msgspec.Struct):
     sent_ns: int
     round_trip: int
     """The longest round trip to Twilio that is to be expected."""
+    jitter: int
     sentinel: str
     echoes: list[Echo] = []
     sentinel_date: Dated | None = None
@@ -159,12 +164,12 @@ class Playout(msgspec.Struct, eq=False):
         """Where the ear was when the clear took effect, by all the evidence there is. Call only after a clear."""
         flush = self.flush
         assert flush is not None
-        flushed = self._first_flushed(flush.echoes)
+        flushed = self._first_flushed(flush)
         if flushed is not None:
             date = flush.echoes[flushed].date
             for echo in flush.echoes[flushed + 1 :]:
                 date = date.also(echo.date) if echo.date.earliest <= date.latest else date
-            return self._judged(date, [*flush.echoes[:flushed]], high=flush.echoes[flushed].position)
+            return self._judged(date, flush.echoes[:flushed], high=flush.echoes[flushed].position)
         if not self.is_unplayed:
             line = flush.echoes[-1].line if flush.echoes else Dated(now, now)
             return Judgement(self.sent, self.sent, self.sent, line.middle + self.sent, is_estimate=False)
@@ -214,11 +219,14 @@ class Playout(msgspec.Struct, eq=False):
             else:
                 piece.begin = end
 
-    def _first_flushed(self, echoes: list[Echo]) -> int | None:
-        """The first echo that came before its mark can have been played."""
-        line = self._earliest_line()
+    def _first_flushed(self, flush: Flush) -> int | None:
+        """The first echo that came before its mark can have been played, and after which none came in time: then all
+        came back at once. The newest echo has no such witness and must be early beyond doubt."""
+        line, echoes = self._earliest_line(), flush.echoes
         for index, echo in enumerate(echoes):
-            if echo.date.latest + TOLERANCE < echo.position + line.earliest:
+            rest = echoes[index + 1 :]
+            doubt = 0 if rest or flush.sentinel_date is not None else flush.jitter
+            if echo.is_early(line, doubt) and all(later.is_early(line) for later in rest):
                 return index
             line = echo.line if index == 0 and self.line is None else line.also(echo.line)
         return None

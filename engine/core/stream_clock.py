@@ -18,6 +18,8 @@ from engine.core.audio import FRAME_SAMPLES, SAMPLES_PER_MS
 NS_PER_SAMPLE = 1_000_000 // SAMPLES_PER_MS
 MUTE_NS = 250_000_000
 """No frame for longer than any jitter we mean to bear: then Twilio sends none, and our own clock must do."""
+FLOW_FRAMES = 5
+"""So many frames without a gap, and the next is taken to be on its way."""
 WINDOW_FRAMES = 100
 """Two seconds: long enough to see a line's jitter, short enough to forget a stall."""
 SLIP_SAMPLES = FRAME_SAMPLES
@@ -37,8 +39,8 @@ class StreamClock(msgspec.Struct):
     arrived_ns: int = 0
     shift: int = 0
     """What was added to timestamps because they had stepped back. The clock never does."""
-    has_gaps: bool = False
-    """Frames were left out: Twilio may send none in silence. Then "before the next frame" says nothing."""
+    flow: int = FLOW_FRAMES
+    """Frames since one was left out, counted up to FLOW_FRAMES. Twilio may send none in silence."""
     shown: int = 0
     frames: int = 0
     slack_min: int = 0
@@ -54,7 +56,9 @@ class StreamClock(msgspec.Struct):
             self.shift += self.newest - begin
             begin = self.newest
         elif begin > self.newest and self.frames:
-            self.has_gaps = True
+            self.flow = 0
+        elif self.flow < FLOW_FRAMES:
+            self.flow += 1
         self.newest = begin + samples
         self.arrived_ns = at_ns
         slack = at_ns // NS_PER_SAMPLE - self.newest
@@ -73,10 +77,13 @@ class StreamClock(msgspec.Struct):
         """When an echo that comes now left Twilio, at the earliest and at the latest: after the newest frame, and
         before the next one would have."""
         arrival = at_ns // NS_PER_SAMPLE
+        earliest = max(self.newest, arrival - max(self.slack_max, self.before_max))
         latest = max(self.newest, arrival - min(self.slack_min, self.before_min))
-        if not (self.has_gaps or self.is_mute(at_ns)):
-            latest = min(latest, self.newest + FRAME_SAMPLES)
-        return min(latest, max(self.newest, arrival - max(self.slack_max, self.before_max))), latest
+        if self.flow < FLOW_FRAMES or self.is_mute(at_ns):
+            # An echo that travels alone can be quicker than any frame of a dense flow, where each waits for the last.
+            return earliest, latest + self.jitter // 2
+        latest = min(latest, self.newest + FRAME_SAMPLES)
+        return min(earliest, latest), latest
 
     @property
     def jitter(self) -> int:
