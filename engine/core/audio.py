@@ -37,5 +37,6 @@ MAGNITUDE = bytes(min(255, _magnitude(code)) for code in range(256))
 
 
 def loudness(pcmu: bytes) -> int:
-    """Mean magnitude of the samples in `pcmu`, 0 (silence) to 255."""
-    return sum(pcmu.translate(MAGNITUDE)) // len(pcmu) if pcmu else 0
+    """Mean magnitude of the samples in `pcmu`, 0 (silence) to 255. Every fourth tells as much as all of them."""
+    some = pcmu[::4]
+    return sum(some.translate(MAGNITUDE)) // len(some) if some else 0

@@ -102,13 +102,17 @@ class BargeIn:
                 commands += self._settle(interruption, at_ns, is_due=True)
         return commands
 
+    @property
     def deadline_ns(self) -> int | None:
         """When `timer_due` should be asked next."""
-        return min((interruption.deadline_ns for interruption in self._unsettled), default=None)
+        if not self._unsettled:
+            return None
+        return min(interruption.deadline_ns for interruption in self._unsettled)
 
     def item_done(self, item: Item) -> list[Command]:
         """An item will not grow any more."""
-        item.is_done = True
+        if not item.is_done:
+            item.is_done, item.is_whole = True, not item.is_cut
         return self._mend(item)
 
     def response_done(self, response: Response) -> list[Command]:

@@ -46,8 +46,8 @@ CALL_SID = re.compile(r"CA[0-9A-Za-z]{32}")
 ENCODING, SAMPLE_RATE, CHANNELS = "audio/x-mulaw", 8000, 1
 
 CLOSE_NORMAL = 1000
-CLOSE_REFUSED = 1008
-CLOSE_FAILED = 1011
+CLOSE_CODES = {"refused": 1008, "fault": 1011, "model_failed": 1011}
+"""How the caller's socket is closed, by how the call ended (https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)."""
 
 FATAL_CODES = frozenset(
     {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "model_not_found"}
@@ -80,6 +80,7 @@ class Call:
         self.at_ns = 0
         self._frames_before_start = 0
         self._heard_caller_ns = 0
+        self._idle_ns_max = settings.limits.idle_ms_max * MS
         self._ready_by_ns: int | None = None
         self._seq = 0
         names = Names()
@@ -98,23 +99,23 @@ class Call:
     def step(self, seq: int, at_ns: int, leg: Leg, body: str, audio: bytes | None = None) -> Step:
         """Take one input in: entry `seq`, `at_ns` nanoseconds after the call opened. Never raises."""
         self.at_ns, self._seq = at_ns, seq
-        event: ev.AnyEvent
-        if leg == "caller":
-            kind, event = wire_caller.decode(body, audio)
-            self._heard_caller_ns = at_ns
-        elif leg == "model":
-            kind, event = wire_model.decode(body, audio)
-        else:
-            kind, event = wire_engine.decode(body)
+        kind = "unreadable"
         try:
+            kind, event = self._decode(leg, body, audio)
             commands = self._caller_audio(event) if type(event) is ev.CallerAudio else self._route(event)
         except Exception as error:
-            commands = [Fault(f"{type(error).__name__}: {error}"), *self._end("fault", "a bug in the core")]
+            commands = [Fault(f"{type(error).__name__}: {error}"), *self._close("fault", "a bug in the core")]
         return Step(kind, commands, self._wake_at_ns())
+
+    def _decode(self, leg: Leg, body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
+        if leg == "caller":
+            self._heard_caller_ns = self.at_ns
+            return wire_caller.decode(body, audio)
+        return wire_model.decode(body, audio) if leg == "model" else wire_engine.decode(body)
 
     def _caller_audio(self, event: ev.CallerAudio) -> list[Command]:
         if self.state is not Calling.LIVE:
-            return self._before_start() if self.state is Calling.AWAITING_START else []
+            return self._before_start()
         begin = self.hearing.stream.frame(event.timestamp_ms, len(event.audio), self.at_ns)
         if not event.audio:
             return []
@@ -140,9 +141,7 @@ class Call:
                 return self._end("limit", f"{event.limit}: {event.value} is over {event.max}")
             case ev.TimerDue():
                 return self._timer_due()
-            case ev.Ignored() | ev.CallerAudio() if self.state is Calling.AWAITING_START:
-                return self._before_start()
-        return self._live(event) if self.state is Calling.LIVE else []
+        return self._live(event) if self.state is Calling.LIVE else self._before_start()
 
     def _live(self, event: ev.AnyEvent) -> list[Command]:
         """Speech, and the echoes of speech: what matters only while the call is up."""
@@ -221,8 +220,10 @@ class Call:
         refusal = self.session.refusal(event)
         if refusal is not None:
             return self._end("model_failed", refusal)
-        self._ready_by_ns = None
-        return self.session.updated(event)
+        commands = self.session.updated(event)
+        if self.session.is_ready:
+            self._ready_by_ns = None
+        return commands
 
     def _model_error(self, event: ev.ModelError) -> list[Command]:
         self.errors.append(f"{event.code}: {event.message}")
@@ -247,6 +248,7 @@ class Call:
         return [DialModel(self.settings.model)]
 
     def _before_start(self) -> list[Command]:
+        """A frame that says nothing while the call is not up: before it, such frames are bounded."""
         if self.state is not Calling.AWAITING_START:
             return []
         self._frames_before_start += 1
@@ -260,7 +262,7 @@ class Call:
             return self._end("refused", f"start_ms_max: no start within {limits.start_ms_max} ms")
         if self.state is not Calling.LIVE:
             return []
-        if at_ns >= self._heard_caller_ns + limits.idle_ms_max * MS:
+        if at_ns >= self._heard_caller_ns + self._idle_ns_max:
             return self._end("limit", f"idle_ms_max: no frame from Twilio for {limits.idle_ms_max} ms")
         if self._ready_by_ns is not None and at_ns >= self._ready_by_ns:
             return self._end("model_failed", f"ready_ms_max: the model was not ready within {limits.ready_ms_max} ms")
@@ -268,11 +270,13 @@ class Call:
 
     def _wake_at_ns(self) -> int | None:
         if self.state is Calling.LIVE:
-            wake_at_ns = self._heard_caller_ns + self.settings.limits.idle_ms_max * MS
-            if self._ready_by_ns is not None:
-                wake_at_ns = min(wake_at_ns, self._ready_by_ns)
-            deadline_ns = self.barge_in.deadline_ns()
-            return wake_at_ns if deadline_ns is None else min(wake_at_ns, deadline_ns)
+            wake_at_ns = self._heard_caller_ns + self._idle_ns_max
+            ready_by_ns, deadline_ns = self._ready_by_ns, self.barge_in.deadline_ns
+            if ready_by_ns is not None and ready_by_ns < wake_at_ns:
+                wake_at_ns = ready_by_ns
+            if deadline_ns is not None and deadline_ns < wake_at_ns:
+                wake_at_ns = deadline_ns
+            return wake_at_ns
         return self.settings.limits.start_ms_max * MS if self.state is Calling.AWAITING_START else None
 
     def _leg(self, event: ev.LegOpened | ev.LegClosed | ev.LegFailed) -> list[Command]:
@@ -292,21 +296,23 @@ class Call:
                 return self._end("model_closed", f"the model's socket closed ({event.code}): {event.reason}")
 
     def _end(self, ended: str, reason: str) -> list[Command]:
-        """Bring the call to its end. The first reason stands; a repeat only looks whether the legs are gone by now."""
+        """Bring the call to its end. The first reason stands."""
+        if self.how_ended is None:
+            self.hearing.hang_up(self.at_ns)
+        return self._close(ended, reason)
+
+    def _close(self, ended: str, reason: str) -> list[Command]:
+        """Close the legs that are open; when none is left the call is over. Reads nothing that a bug can have bent."""
         commands: list[Command] = []
         if self.how_ended is None:
             self.how_ended, self.why_ended = ended, reason
             self.state = after(CALL, self.state, CallFact.ENDING)
-            self.hearing.hang_up(self.at_ns)
-            code = {"refused": CLOSE_REFUSED, "fault": CLOSE_FAILED, "model_failed": CLOSE_FAILED}.get(
-                ended, CLOSE_NORMAL
-            )
             if self.model in (Socket.DIALLING, Socket.OPEN):
                 self.model = after(SOCKET, self.model, SocketFact.CLOSE_ASKED)
                 commands.append(CloseLeg("model", CLOSE_NORMAL, ""))
             if self.caller is Socket.OPEN:
                 self.caller = after(SOCKET, self.caller, SocketFact.CLOSE_ASKED)
-                commands.append(CloseLeg("caller", code, ended))
+                commands.append(CloseLeg("caller", CLOSE_CODES.get(ended, CLOSE_NORMAL), ended))
         if self.state is Calling.ENDING and is_over(self.state, self.caller, self.model):
             self.state = after(CALL, self.state, CallFact.OVER)
             commands.append(EndCall(self.how_ended, self.why_ended))

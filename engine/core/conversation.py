@@ -41,6 +41,8 @@ class Item(msgspec.Struct, eq=False):
     transcript_final: bool = False
     is_done: bool = False
     """It will not grow any more."""
+    is_whole: bool = False
+    """It was generated to its end: its transcript and its audio say the same."""
     is_cut: bool = False
     """It was interrupted, or belongs to a response that was: it may have to be shortened at the model."""
     generated_samples: int = 0

@@ -244,3 +244,6 @@ EngineEvent = (
     LegOpened | LegClosed | LegFailed | TimerDue | OutboxFull | LimitReached | OperatorInterrupted | HangUpAsked
 )
 AnyEvent = CallerEvent | SessionEvent | ConversationEvent | ResponseEvent | EngineEvent | Ignored | Malformed
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding somebody else's JSON can raise: not JSON, not the shape, not UTF-8, nested without end."""

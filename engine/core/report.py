@@ -98,8 +98,7 @@ def _turn(item: Item) -> Turn:
         return Turn(
             "caller", item.item_id, None, _ms(item.started_at), _ms(item.ended_at), words, words, 0, 0, 0, 0, False, ""
         )
-    complete = item.is_done and not item.is_cut
-    heard = heard_text(bytes(item.envelope), item.transcript, item.heard_samples, item.generated_samples, complete)
+    heard = heard_text(bytes(item.envelope), item.transcript, item.heard_samples, item.generated_samples, item.is_whole)
     return Turn(
         speaker="assistant",
         item_id=item.item_id,

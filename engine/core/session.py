@@ -83,6 +83,7 @@ class ModelSession(msgspec.Struct):
             return []
         commands: list[Command] = [self._append(*frame) for frame in self.pending]
         self.pending.clear()
+        self.pending_samples = 0
         if self.settings.greeting is not None:
             commands.append(CreateResponse("greeting", self.settings.greeting))
         return commands

@@ -32,6 +32,8 @@ class Speaker:
 
     def play(self, stream_sid: str, item: Item, audio: bytes, source: int, at_ns: int) -> list[Command]:
         """Send `audio` (of entry `source`), the next of `item`."""
+        if not audio:
+            return []
         commands: list[Command] = []
         playout = self._hearing.playout
         if not playout.is_unplayed:

@@ -13,6 +13,9 @@ import msgspec
 from engine.core import events as ev
 from engine.core.commands import CallerCommand, ClearPlayout, PlaceMark, PlayAudio
 
+TIMESTAMP_DIGITS_MAX = 12
+"""Thirty years: a longer stream is no stream."""
+
 
 class _Format(msgspec.Struct):
     encoding: str
@@ -85,7 +88,7 @@ def decode(body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
     """The frame's type and the event it stands for. `audio` is what `entries.split` cut out of it. Never raises."""
     try:
         frame = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except ev.UNREADABLE as error:
         return _decode_other(body, str(error))
     if type(frame) is _MediaFrame:
         return "media", _decode_media(frame.media, audio)
@@ -117,15 +120,15 @@ def _decode_media(media: _Media, audio: bytes | None) -> ev.AnyEvent:
         except (Base64Error, ValueError) as error:
             return ev.Malformed("caller", f"media payload is not base64: {error}")
     timestamp = media.timestamp
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
-        return ev.Malformed("caller", "media timestamp is not a number")
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= TIMESTAMP_DIGITS_MAX):
+        return ev.Malformed("caller", "media timestamp is not a number of milliseconds")
     return ev.CallerAudio(int(timestamp), audio)
 
 
 def _decode_other(body: str, reason: str) -> tuple[str, ev.AnyEvent]:
     try:
         event = _decode_any(body).event
-    except (msgspec.MsgspecError, UnicodeError):
+    except ev.UNREADABLE:
         return "malformed", ev.Malformed("caller", reason)
     if event in _KNOWN:
         return event, ev.Malformed("caller", f"{event}: {reason}")

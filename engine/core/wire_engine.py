@@ -69,7 +69,7 @@ def decode(body: str) -> tuple[str, ev.AnyEvent]:
     """The input's type and event. Never raises: a log from a damaged disk is read by the same code."""
     try:
         made = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except ev.UNREADABLE as error:
         return "malformed", ev.Malformed("engine", str(error))
     match made:
         case _LegOpened():

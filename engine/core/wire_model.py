@@ -224,7 +224,7 @@ def decode(body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
     """The frame's type and the event it stands for. `audio` is what `entries.split` cut out of it. Never raises."""
     try:
         kind = _decode_any(body).type
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except ev.UNREADABLE as error:
         return "malformed", ev.Malformed("model", str(error))
     try:
         if kind in _AUDIO_TYPES:
@@ -235,7 +235,7 @@ def decode(body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
         if kind in _DECODERS:
             read, convert = _DECODERS[kind]
             return kind, convert(read(body))
-    except (msgspec.MsgspecError, UnicodeError, Base64Error, ValueError) as error:
+    except (*ev.UNREADABLE, Base64Error) as error:
         return kind, ev.Malformed("model", f"{kind}: {error}")
     return kind, ev.Ignored(kind)
 
