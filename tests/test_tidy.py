@@ -37,6 +37,7 @@ REACH = {
     "engine.log": "engine.core engine.log",
     "engine.sim": "engine.core engine.sim",
     "engine.cli": "engine engine.core engine.log engine.demo",
+    "engine.__main__": "engine.cli",
     "engine.demo": "engine engine.core engine.log engine.sim engine.demo replay",
     "engine.bench": "engine engine.core engine.log engine.sim engine.bench replay",
     "replay": "engine.core engine.log replay",
