@@ -1,0 +1,235 @@
+"""The `replay` command.
+
+Data goes to stdout, messages to stderr, the verdict into the exit code: 0 the same, 1 diverged, 2 could not tell. So
+no accident may end in a 1: whatever is not a divergence (a wrong option, a missing file, a bug here) ends in 2, and a
+reader that closes the pipe early (`| head`) changes nothing. Modules that do the work are imported by the command that
+needs them: `--help` should not wait for a core.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from replay.paint import Line
+
+SAME, DIVERGED, UNKNOWN = 0, 1, 2
+INTERRUPTED = 130
+EXIT_CODES = {"same": SAME, "diverged": DIVERGED, "unknown": UNKNOWN}
+
+_CALLS_DIR = click.option(
+    "--calls-dir",
+    type=click.Path(path_type=Path),
+    envvar="CALLS_DIR",
+    default="calls",
+    show_default=True,
+    show_envvar=True,
+    help="Where the bridge keeps its logs.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print data, for programs.")
+
+
+def main() -> NoReturn:
+    """Run the command and exit."""
+    try:
+        code = cli.main(prog_name="replay", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = UNKNOWN
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        code = UNKNOWN
+    sys.exit(code)
+
+
+class _CallByDefault(click.Group):
+    """`replay CALL` is `replay call CALL`: what is not the name of a command is a call."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["call", *args])
+
+
+@click.group(
+    cls=_CallByDefault,
+    context_settings={"ignore_unknown_options": True},
+    subcommand_metavar="CALL | COMMAND [ARGS]...",
+    options_metavar="",
+)
+def cli() -> None:
+    """Replay calls from their logs: what was heard, and whether the core decides the same again.
+
+    \b
+    Examples:
+      replay last                       the newest call
+      replay CA93f0                     a call, by the beginning of its SID
+      replay calls/live/CA93f0….db      any log, also of a running call
+      replay last --json | jq .verdict
+      replay ls                         all calls
+      replay verify calls --jobs 4      every log in a folder
+
+    Exit code: 0 the same, 1 diverged, 2 could not tell.
+    """
+
+
+@cli.command("call")
+@click.argument("call")
+@_CALLS_DIR
+@_JSON
+def call_command(call: str, calls_dir: Path, as_json: bool) -> NoReturn:
+    """Show one call as the caller heard it, and replay it. This is the default command.
+
+    CALL is a call SID, the beginning of one, a path (.db, or a golden log's .jsonl), or `last`.
+
+    \b
+    Examples:
+      replay CA93f0
+      replay last --json
+      replay fixtures/golden/two_barge_ins_in_a_row.jsonl
+
+    Exit code: 0 the same, 1 diverged, 2 could not tell.
+    """
+    from engine.log.errors import LogError
+    from engine.log.find import find
+    from replay import data, text
+    from replay.runner import replay
+    from replay.sources import is_golden, open_log
+
+    try:
+        path = Path(call) if is_golden(Path(call)) else find(calls_dir, call)
+        with open_log(path) as log:
+            result = replay(log)
+            if as_json:
+                _emit(data.to_json(data.call_data(log, result)))
+            else:
+                _emit_lines(text.call_lines(log, result))
+    except LogError as error:
+        if as_json:
+            _emit(data.to_json(data.unreadable_data(str(error))))
+        _fail(str(error))
+    if result.verdict == "unknown":
+        _fail(result.reason)
+    sys.exit(EXIT_CODES[result.verdict])
+
+
+@cli.command("ls")
+@_CALLS_DIR
+@_JSON
+def ls_command(calls_dir: Path, as_json: bool) -> None:
+    """List all calls, newest first.
+
+    \b
+    Examples:
+      replay ls
+      replay ls --json | jq -r '.[] | select(.verdict != "same") | .call_sid'
+    """
+    from engine.log.errors import LogError
+    from replay.data import to_json
+    from replay.listing import list_calls, list_lines
+
+    try:
+        listed = list_calls(calls_dir)
+    except LogError as error:
+        _fail(str(error))
+    if as_json:
+        _emit(to_json(listed))
+    elif listed:
+        _emit_lines(list_lines(listed))
+    else:
+        _tell(f"there are no calls in {calls_dir}")
+
+
+@cli.command("verify")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH|DIR...", type=click.Path(path_type=Path))
+@click.option("--fail-fast", is_flag=True, help="Stop at the first log that is not the same.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes to use.")
+@_JSON
+def verify_command(paths: tuple[Path, ...], fail_fast: bool, jobs: int, as_json: bool) -> NoReturn:
+    """Replay many logs: files, and every .db and .jsonl below a folder. Prints those that are not the same.
+
+    \b
+    Examples:
+      replay verify calls --jobs 4
+      replay verify fixtures/golden --fail-fast
+      replay verify calls/2026-11-20 --json | jq .counts
+
+    Exit code: 0 all the same, 1 at least one diverged, 2 none diverged and at least one could not be judged.
+    """
+    from engine.log.errors import LogError
+    from replay import verify
+    from replay.data import to_json
+    from replay.sources import logs_under
+
+    try:
+        logs = logs_under(paths)
+    except LogError as error:
+        _fail(str(error))
+    if not logs:
+        _fail(f"there are no logs in {', '.join(map(str, paths))}")
+    judged = []
+    for each in verify.with_progress(verify.judge_all(logs, jobs), len(logs), wanted=sys.stderr.isatty()):
+        judged.append(each)
+        if fail_fast and each.verdict != "same":
+            break
+    if as_json:
+        _emit(to_json(verify.summary_data(judged, len(logs))))
+    else:
+        _emit_lines(verify.summary_lines(judged, len(logs)))
+    sys.exit(EXIT_CODES[verify.worst(judged)])
+
+
+@cli.command("index")
+@click.argument("calls_dir", metavar="[DIR]", type=click.Path(path_type=Path), envvar="CALLS_DIR", default="calls")
+def index_command(calls_dir: Path) -> None:
+    """Rebuild DIR/index.db from the sealed logs. DIR is CALLS_DIR if not given.
+
+    \b
+    Examples:
+      replay index
+      replay index /var/lib/playhead/calls
+    """
+    from engine.log.errors import LogError
+    from replay.listing import rebuild_index
+
+    try:
+        rebuilt = rebuild_index(calls_dir)
+    except LogError as error:
+        _fail(str(error))
+    for problem in rebuilt.problems:
+        _tell(problem)
+    _emit(f"{rebuilt.calls} calls indexed in {calls_dir / 'index.db'}\n".encode())
+    sys.exit(UNKNOWN if rebuilt.problems else SAME)
+
+
+def _tell(message: str) -> None:
+    click.echo(f"replay: {message}", err=True)
+
+
+def _fail(message: str) -> NoReturn:
+    _tell(message)
+    sys.exit(UNKNOWN)
+
+
+def _emit_lines(lines: "Iterable[Line]") -> None:
+    from replay import paint
+
+    if paint.is_terminal(sys.stdout):
+        paint.print_in_colour(lines)
+    else:
+        _emit(paint.plain(lines).encode())
+
+
+def _emit(output: bytes) -> None:
+    """Write to stdout. A reader that has gone away is no failure, and does not change the exit code."""
+    try:
+        click.echo(output, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

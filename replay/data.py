@@ -1,0 +1,85 @@
+"""A replayed call as JSON. The keys are a contract: programs read them. See README for what each one says.
+
+The same log gives the same bytes, in any process: keys in a fixed order, nothing that depends on time or on hashing.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from engine.core import Entry
+from replay.diff import differences
+from replay.rows import Log
+from replay.runner import Counts, Divergence, Result
+
+JsonObject = dict[str, Any]
+
+
+def call_data(log: Log, result: Result) -> JsonObject:
+    """Everything that a replay found."""
+    return {
+        "call_sid": log.head.call_sid,
+        "stream_sid": log.head.stream_sid,
+        "started_at": log.head.started_at,
+        "duration_ms": result.report.duration_ms,
+        "ended": result.ended,
+        "format": log.head.format,
+        "rules": log.settings.rules,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "cut": result.cut,
+        "divergence": divergence_data(result.divergence),
+        "counts": msgspec.to_builtins(result.counts),
+        "turns": msgspec.to_builtins(result.report.turns),
+        "interruptions": msgspec.to_builtins(result.report.interruptions),
+    }
+
+
+def unreadable_data(reason: str) -> JsonObject:
+    """The same keys for a log that cannot be read."""
+    return {
+        "call_sid": None,
+        "stream_sid": None,
+        "started_at": None,
+        "duration_ms": None,
+        "ended": None,
+        "format": None,
+        "rules": None,
+        "verdict": "unknown",
+        "reason": reason,
+        "cut": False,
+        "divergence": None,
+        "counts": msgspec.to_builtins(Counts()),
+        "turns": [],
+        "interruptions": [],
+    }
+
+
+def divergence_data(found: Divergence | None) -> JsonObject | None:
+    """Where recorded and replayed part; `at_ms` counts from the call's opening."""
+    if found is None:
+        return None
+    return {
+        "seq": found.seq,
+        "at_ms": found.at_ns // 1_000_000,
+        "recorded": _entry(found.recorded),
+        "replayed": _entry(found.replayed),
+        "fields": msgspec.to_builtins(differences(found.recorded, found.replayed)),
+        "deciding": _entry(found.cause),
+    }
+
+
+def to_json(value: object) -> bytes:
+    """JSON for people and programs: indented, UTF-8, one newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def _entry(entry: Entry | None) -> JsonObject | None:
+    if entry is None:
+        return None
+    made = {field: getattr(entry, field) for field in entry.__struct_fields__ if field != "audio"}
+    # A malformed frame stays the text that it is.
+    with suppress(msgspec.DecodeError):
+        made["body"] = msgspec.json.decode(entry.body)
+    return made

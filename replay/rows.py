@@ -1,0 +1,41 @@
+"""A log as the replay wants it: what stands at its head, and its entries as tuples.
+
+Entries are tuples here and not `Entry`, since most are looked at once and only compared.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from engine.core import CallSettings, Entry
+from engine.core.entries import APPEND_BODY
+from engine.log.reader import Row
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What a log says of its call before the first entry. `started_at` is wall clock, UTC, ISO 8601."""
+
+    call_sid: str
+    stream_sid: str
+    account_sid: str
+    started_at: str
+    format: int
+    rules: int
+    engine_version: str
+
+
+class Log(msgspec.Struct, frozen=True):
+    """One log. `rows` begins a new pass over the entries; a pass raises `LogError` where they cannot be read."""
+
+    path: Path
+    head: Head
+    settings: CallSettings
+    rows: Callable[[], Iterator[Row]]
+
+
+def entry_of(row: Row) -> Entry:
+    """The entry that a row stores."""
+    seq, at_ns, kind, leg, type_, body, audio, cause, audio_from, audio_to = row
+    whole = APPEND_BODY if body is None else body
+    return Entry(seq, at_ns, kind, leg, type_, whole, audio, cause, audio_from, audio_to)

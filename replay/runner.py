@@ -1,0 +1,196 @@
+"""The inputs of a log once more through the core, and its commands against those in the log.
+
+**The same step as live.** Each logged input goes to `Call.step`; what it commands is put into entries by the same
+`record` that the bridge used; those entries must be the next rows of the log, in every field.
+
+**Where a log may end.** Anywhere: the process may have been killed at any entry, even between an input and its
+commands. So rows that are missing at the very end are no divergence; the result says that the log is cut.
+
+**After a divergence** the remaining inputs are still handed to the core, uncompared, so that the report covers the
+whole call. It is then the call as today's core understands it.
+
+**Three verdicts.** `same`; `diverged`, with the first entry that differs; `unknown` where an answer would be a guess:
+rows that cannot be read, entries missing in the middle, rules that this version does not know. A replay that is the
+same proves that the core decides as it did, not that it decided well.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.core import RULES, Call, Entry, Report, record, report
+from engine.core.entries import APPEND_BODY
+from engine.log.errors import LogError
+from engine.log.reader import Row
+from replay.rows import Log, entry_of
+
+Verdict = Literal["same", "diverged", "unknown"]
+GAP = "log.gap"
+"""The fault that the log itself writes where a full disk made it lose entries."""
+
+
+class Divergence(msgspec.Struct, frozen=True):
+    """The first entry at which log and core part. `at_ns` is on the clock of the call.
+
+    `recorded` is None where the core commands something that the log does not have, `replayed` is None where the log
+    has a command that the core does not issue. `cause` is the input that was being decided.
+    """
+
+    seq: int
+    at_ns: int
+    recorded: Entry | None
+    replayed: Entry | None
+    cause: Entry | None
+
+
+class Counts(msgspec.Struct):
+    """How much was in the log. `malformed` counts frames that their leg does not speak."""
+
+    entries: int = 0
+    inputs: int = 0
+    commands: int = 0
+    faults: int = 0
+    malformed: int = 0
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a replay comes to. `reason` is the verdict as a sentence."""
+
+    verdict: Verdict
+    reason: str
+    divergence: Divergence | None
+    counts: Counts
+    ended: str | None
+    """As recorded; "crashed" where the log ends before the call does."""
+    cut: bool
+    """Whether the log ends before the call does."""
+    report: Report
+
+
+class _EndCall(msgspec.Struct):
+    ended: str
+
+
+class _Unsure(Exception):
+    """The log does not hold what is needed to tell."""
+
+
+class _Run:
+    """One pass over one log: the core, and what has been seen so far."""
+
+    def __init__(self, log: Log) -> None:
+        self.call = Call(log.settings)
+        self.rows: Iterator[Row] = log.rows()
+        self.counts = Counts()
+        self.input: Row | None = None
+        self.last_seq = 0
+        self.is_cut = True
+        self.ended: str | None = None
+
+    def compare(self) -> Divergence | None:
+        """Step and compare, up to the first difference or to the end of the log."""
+        step_call, rows, counts = self.call.step, self.rows, self.counts
+        for row in rows:
+            seq, at_ns, kind, leg, type_, body, audio, _, _, _ = row
+            if kind != "input" or seq != self.last_seq + 1:
+                return self._unasked(row)
+            self.input, self.last_seq = row, seq
+            counts.inputs += 1
+            step = step_call(seq, at_ns, leg, APPEND_BODY if body is None else body, audio)
+            if step.type != type_:
+                recorded = entry_of(row)
+                return Divergence(seq, at_ns, recorded, replace(recorded, type=step.type), recorded)
+            for entry in record(step.commands, seq + 1, at_ns, seq) if step.commands else ():
+                recorded_row = next(rows, None)
+                if recorded_row is None:
+                    return None
+                if entry_of(recorded_row) != entry:
+                    return self._other(recorded_row, entry)
+                self.last_seq = entry.seq
+                if entry.kind == "fault":
+                    counts.faults += 1
+                else:
+                    counts.commands += 1
+        self.is_cut, self.ended = not self.call.ended, self.call.how_ended
+        return None
+
+    def _unasked(self, row: Row) -> Divergence:
+        """An input was due and this came: a command that the core does not issue, or a hole in the log."""
+        if row[4] == GAP:
+            raise _Unsure(f"entries were lost from entry {row[0]} on: {row[5]}")
+        if row[0] != self.last_seq + 1:
+            raise _Unsure(f"entry {self.last_seq + 1} should follow, but the next one in the log is entry {row[0]}")
+        self.rows = chain([row], self.rows)
+        return Divergence(row[0], row[1], entry_of(row), None, self._cause())
+
+    def _other(self, row: Row, replayed: Entry) -> Divergence:
+        """The core commands `replayed` and the log holds `row`, which may already be what follows."""
+        self.rows = chain([row], self.rows)
+        is_missing = row[2] == "input" or row[0] > replayed.seq
+        recorded = None if is_missing else entry_of(row)
+        return Divergence(replayed.seq, replayed.at_ns, recorded, replayed, self._cause())
+
+    def _cause(self) -> Entry | None:
+        return entry_of(self.input) if self.input else None
+
+    def finish(self) -> None:
+        """Hand the rest of the log to the core, comparing nothing."""
+        counts = self.counts
+        for row in self.rows:
+            self.last_seq = row[0]
+            if row[2] == "input":
+                self.input = row
+                counts.inputs += 1
+                entry = entry_of(row)
+                self.call.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
+            elif row[2] == "fault":
+                counts.faults += 1
+            else:
+                counts.commands += 1
+                if row[4] == "end_call":
+                    self.is_cut, self.ended = False, _ended(row)
+
+
+def _ended(row: Row) -> str | None:
+    try:
+        return msgspec.json.decode(row[5] or "", type=_EndCall).ended
+    except msgspec.MsgspecError:
+        return None
+
+
+def replay(log: Log) -> Result:
+    """Run the core over a log and say whether it decides the same.
+
+    Never raises for what is in the entries: what cannot be judged has the verdict `unknown`. Raises `LogError` for
+    rules that this version does not know.
+    """
+    if log.settings.rules > RULES:
+        raise LogError(f"recorded under rules {log.settings.rules}; this version decides under rules 1 to {RULES}")
+    run = _Run(log)
+    divergence, doubt = None, ""
+    try:
+        divergence = run.compare()
+        if divergence is not None:
+            run.finish()
+    except (_Unsure, LogError) as error:
+        doubt = str(error)
+    call_report = report(run.call)
+    counts = run.counts
+    counts.entries = counts.inputs + counts.commands + counts.faults
+    counts.malformed = call_report.malformed
+    verdict, reason = _judge(divergence, doubt, run)
+    ended = "crashed" if run.is_cut else run.ended
+    return Result(verdict, reason, divergence, counts, ended, run.is_cut, call_report)
+
+
+def _judge(divergence: Divergence | None, doubt: str, run: _Run) -> tuple[Verdict, str]:
+    if divergence is not None:
+        return "diverged", f"recorded and replayed part at entry {divergence.seq}"
+    if doubt:
+        return "unknown", doubt
+    if run.is_cut:
+        return "same", f"the log ends here, at entry {run.last_seq}: no end of call"
+    return "same", "every command is the one that was recorded"

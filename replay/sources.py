@@ -1,0 +1,66 @@
+"""Logs as they lie on the disk, whichever form they have: SQLite files of calls, golden logs of tests."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from engine.core import CallSettings
+from engine.log.errors import LogError, LogFormatError
+from engine.log.reader import LoggedCall, read_call
+from replay.golden import SUFFIX, read_golden
+from replay.rows import Head, Log
+
+INDEX = "index.db"
+
+
+def is_golden(path: Path) -> bool:
+    """Whether the name is that of a golden log."""
+    return path.suffix == SUFFIX
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[Log]:
+    """Open any log. Raises LogError, LogFormatError for what is none or is of a newer format."""
+    if is_golden(path):
+        yield read_golden(path)
+        return
+    with read_call(path) as logged:
+        yield log_of(path, logged)
+
+
+def log_of(path: Path, logged: LoggedCall) -> Log:
+    """An open SQLite log, as the replay wants it. Raises LogFormatError for settings that are not known here."""
+    call = logged.call
+    try:
+        settings = msgspec.json.decode(call.config, type=CallSettings)
+    except msgspec.MsgspecError as error:
+        raise LogFormatError(f"{path}: this version does not know its settings: {error}") from error
+    head = Head(
+        call.call_sid,
+        call.stream_sid,
+        call.account_sid,
+        call.started_at,
+        call.format,
+        call.rules,
+        call.engine_version,
+    )
+    return Log(path, head, settings, logged.rows)
+
+
+def logs_under(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and all logs in the folders named, below them too; each once, in order of name in a folder.
+
+    Raises LogError for a path where there is nothing.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = (each for suffix in (".db", SUFFIX) for each in path.rglob(f"*{suffix}"))
+            found.update(dict.fromkeys(sorted(each for each in inside if each.is_file() and each.name != INDEX)))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise LogError(f"{path}: no such file or folder")
+    return list(found)

@@ -1,0 +1,99 @@
+"""The call that the replay's tests replay, and the ways to put it on a disk.
+
+A bakery: the assistant says one sentence of a second, the caller breaks in half-way. Short enough to be asserted whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import astuple, replace
+
+from engine.core import CallSettings, Entry
+from engine.log.create import LogFile
+from engine.log.reader import CallRow, Row
+from engine.log.seal import seal
+from engine.log.writer import CallLog
+from replay.golden import Header, make_golden, write_golden
+from replay.rows import Head, Log
+from tests import build
+from tests.build import ACCOUNT_SID, CALL_SID, STREAM_SID, Harness
+
+SETTINGS = CallSettings()
+STARTED_AT = "2026-11-20T14:03:11.250000+00:00"
+HEAD = Head(CALL_SID, STREAM_SID, ACCOUNT_SID, STARTED_AT, 1, 1, "0.1.0")
+
+
+def bakery() -> list[Entry]:
+    """The call. The model's VAD moves the onset back by 300 ms and waits for 500 ms of silence."""
+    call = Harness()
+    call.seq = 1
+    call.engine(build.leg_opened("caller"))
+    call.caller(build.connected(), build.started())
+    call.engine(build.leg_opened("model"))
+    call.model(build.session_created(), build.session_updated())
+    call.run(100)
+    call.model(build.response_created(), build.response_item_added(), build.item_added())
+    call.model(build.item_words("Cash or credit? We have a discount.", final=True))
+    call.model(build.item_audio(1000), build.item_done(), build.response_done())
+    call.run(620)
+    call.model(build.speech_started(300))
+    call.run(660)
+    call.model(build.truncated(audio_end_ms=520), build.item_added("item_u1", "item_1", "user"))
+    call.run(1400)
+    call.model(build.speech_stopped(1380), build.caller_words("Cash."))
+    call.caller(build.stopped())
+    call.engine(build.leg_closed("model"), build.leg_closed("caller"))
+    return call.entries
+
+
+def log_of(entries: Sequence[Entry], settings: CallSettings = SETTINGS, head: Head = HEAD) -> Log:
+    """A log in memory."""
+
+    def rows() -> Iterator[Row]:
+        yield from map(astuple, entries)
+
+    return Log(Path("memory.db"), head, settings, rows)
+
+
+def call_row(call_sid: str = CALL_SID, **changes: object) -> CallRow:
+    config = msgspec.json.encode(SETTINGS).decode()
+    row = CallRow(call_sid, STREAM_SID, ACCOUNT_SID, STARTED_AT, 1, "0.1.0", config)
+    return replace(row, **changes)
+
+
+def write_live(calls_dir: Path, entries: Sequence[Entry], row: CallRow | None = None) -> LogFile:
+    """A log as a killed bridge leaves it. Still locked: close it."""
+    log = CallLog(calls_dir)
+    log.open(row or call_row())
+    for entry in entries:
+        log.append([entry])
+    file = log.take()
+    assert file is not None
+    return file
+
+
+def write_sealed(calls_dir: Path, entries: Sequence[Entry], row: CallRow | None = None) -> Path:
+    """A sealed log, under its day."""
+    file = write_live(calls_dir, entries, row)
+    file.close()
+    sealed = seal(file.path)
+    assert sealed is not None
+    return sealed.path
+
+
+def write_story(path: Path, entries: Sequence[Entry]) -> Path:
+    """A golden log."""
+    write_golden(path, make_golden(Header("The caller interrupts.", "First recorded.", HEAD, SETTINGS), entries))
+    return path
+
+
+def renumbered(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries as a log would hold them: counted from 1, causes following."""
+    moved: dict[int, int] = {}
+    made = []
+    for seq, entry in enumerate(entries, 1):
+        moved[entry.seq] = seq
+        cause = None if entry.cause is None else moved.get(entry.cause, entry.cause)
+        made.append(replace(entry, seq=seq, cause=cause))
+    return made
