@@ -119,10 +119,10 @@ class BargeIn:
         """Nor will any item of this response."""
         return [command for item in response.items for command in self.item_done(item)]
 
-    def answered(self, item_id: str) -> None:
-        """The model did what it was told about an item."""
+    def answered(self, item_id: str, audio_end_ms: int | None) -> None:
+        """The model did what it was told about an item: shortened it to `audio_end_ms`, or (None) removed it."""
         item = self._conversation.items.get(item_id)
-        if item is not None and item.repair is not None:
+        if item is not None and item.repair is not None and item.repair.audio_end_ms == audio_end_ms:
             item.repair.outcome = "ok"
 
     def refused(self, event_id: str | None) -> None:

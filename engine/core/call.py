@@ -186,18 +186,21 @@ class Call:
                 conversation.place(item, event.previous_item_id)
             case ev.ResponseItemAdded():
                 response, item = conversation.response_item(event.response_id, event.item_id)
-                item.kind, item.is_cut = event.kind, response.state is Generating.CUT
+                item.kind, item.is_cut = event.kind, item.is_cut or response.state is Generating.CUT
             case ev.ItemDone():
                 return [*self._finish(), *self.barge_in.item_done(conversation.item(event.item_id))]
-            case ev.ItemTruncated() | ev.ItemDeleted():
-                self.barge_in.answered(event.item_id)
+            case ev.ItemTruncated():
+                self.barge_in.answered(event.item_id, event.audio_end_ms)
+            case ev.ItemDeleted():
+                self.barge_in.answered(event.item_id, None)
             case ev.ResponseCreated():
                 conversation.response(event.response_id)
         return []
 
     def _item_audio(self, event: ev.ItemAudio) -> list[Command]:
         response, item = self.conversation.response_item(event.response_id, event.item_id)
-        item.content_index = event.content_index
+        if not item.generated_samples:
+            item.content_index = event.content_index
         item.grow(event.audio)
         if response.state is Generating.CUT:
             item.is_cut = True
@@ -285,6 +288,8 @@ class Call:
             self.caller = after(SOCKET, self.caller, fact)
         else:
             self.model = after(SOCKET, self.model, fact)
+            if fact is SocketFact.GONE:
+                self.session.lost()
         match event:
             case ev.LegOpened():
                 return []
@@ -313,7 +318,7 @@ class Call:
             if self.caller is Socket.OPEN:
                 self.caller = after(SOCKET, self.caller, SocketFact.CLOSE_ASKED)
                 commands.append(CloseLeg("caller", CLOSE_CODES.get(ended, CLOSE_NORMAL), ended))
-        if self.state is Calling.ENDING and is_over(self.state, self.caller, self.model):
+        if is_over(self.state, self.caller, self.model):
             self.state = after(CALL, self.state, CallFact.OVER)
             commands.append(EndCall(self.how_ended, self.why_ended))
         return commands

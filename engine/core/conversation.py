@@ -37,6 +37,7 @@ class Item(msgspec.Struct, eq=False):
     role: str | None = None
     response_id: str | None = None
     content_index: int = 0
+    """Of its first audio. The vendor makes one part of audio an item; more would be counted as one."""
     transcript: str = ""
     transcript_final: bool = False
     is_done: bool = False

@@ -108,7 +108,6 @@ class ItemDone(Event, frozen=True, gc=False):
     """An item will not grow any more."""
 
     item_id: str
-    response_id: str | None
 
 
 class ItemTruncated(Event, frozen=True, gc=False):

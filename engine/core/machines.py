@@ -229,4 +229,4 @@ def after(table: dict[State, dict[Fact, State]], state: State, fact: Fact) -> St
 def is_over(call: Calling, caller: Socket, model: Socket) -> bool:
     """The joint rule: an ending call is over when neither leg has a socket."""
     gone = (Socket.ABSENT, Socket.CLOSED)
-    return call in (Calling.ENDING, Calling.ENDED) and caller in gone and model in gone
+    return call is Calling.ENDING and caller in gone and model in gone

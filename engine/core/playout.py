@@ -205,14 +205,13 @@ class Playout(msgspec.Struct, eq=False):
         return next(iter(self.marks.values()), self.sent)
 
     def _prove(self, echo: Echo) -> None:
-        before = self.line
-        self.line = echo.line if before is None else before.also(echo.line)
+        self.line = echo.line if self.line is None else self.line.also(echo.line)
         self.proven = max(self.proven, echo.position)
         while self.pieces and self.pieces[0].begin < echo.position:
             piece = self.pieces[0]
             end = min(piece.end, echo.position)
             if piece.item.started_at is None:
-                piece.item.started_at = piece.begin + (before or self.line).middle
+                piece.item.started_at = piece.begin + self.line.middle
             piece.item.prove(end - piece.begin, end + self.line.middle)
             if end == piece.end:
                 del self.pieces[0]

@@ -68,6 +68,10 @@ class ModelSession(msgspec.Struct):
         self.state = after(SESSION, self.state, SessionFact.CREATED)
         return [UpdateSession(SESSION_EVENT_ID, session_config(self.settings))]
 
+    def lost(self) -> None:
+        """The model leg is gone, and the session with it."""
+        self.state = after(SESSION, self.state, SessionFact.LOST)
+
     def refusal(self, event: SessionUpdated) -> str | None:
         """Why a session with these formats cannot be used, or None."""
         if event.input_format == event.output_format == PCMU:
@@ -75,17 +79,19 @@ class ModelSession(msgspec.Struct):
         return f"the model's session has audio {event.input_format} in and {event.output_format} out, not {PCMU}"
 
     def updated(self, event: SessionUpdated) -> list[Command]:
-        """Our configuration holds: let the kept audio in, and greet."""
+        """Our configuration holds: greet, and let the kept audio in. In this order: a caller who has already had a turn
+        then interrupts the greeting, while a greeting asked for after that turn would meet the answer to it."""
         was_ready = self.is_ready
         self.state = after(SESSION, self.state, SessionFact.UPDATED)
         self.interrupts = event.interrupt_response
         if was_ready or not self.is_ready:
             return []
-        commands: list[Command] = [self._append(*frame) for frame in self.pending]
-        self.pending.clear()
-        self.pending_samples = 0
+        commands: list[Command] = []
         if self.settings.greeting is not None:
             commands.append(CreateResponse("greeting", self.settings.greeting))
+        commands += [self._append(*frame) for frame in self.pending]
+        self.pending.clear()
+        self.pending_samples = 0
         return commands
 
     def caller_audio(self, source: int, begin: int, audio: bytes) -> AppendAudio | None:

@@ -25,7 +25,7 @@ class Speaker:
     def __init__(self, hearing: Hearing, name: Callable[[str], str], mark_every_ms: int) -> None:
         self._hearing = hearing
         self._name = name
-        self._sparse = samples_of(mark_every_ms)
+        self._sparse = max(samples_of(mark_every_ms), FRAME_SAMPLES)
         self._dense = min(samples_of(DENSE_EVERY_MS), self._sparse)
         self._begun = 0
         """Playout position at which it was last silent."""
@@ -45,7 +45,7 @@ class Speaker:
             end = begin + self._stretch(len(audio) - begin, self._dense if is_dense else self._sparse)
             commands.append(PlayAudio(stream_sid, audio[begin:end], source, begin, end))
             self._hearing.sent_audio(item, end - begin)
-            if playout.unmarked_samples >= (self._dense if is_dense else self._sparse // 2):
+            if is_dense or playout.unmarked_samples >= self._sparse // 2:
                 commands.append(self._mark(stream_sid, "mark", at_ns))
             begin = end
         return commands

@@ -151,7 +151,7 @@ def _response_item_added(frame: _ItemFrame) -> ev.AnyEvent:
 
 
 def _item_done(frame: _ItemFrame) -> ev.AnyEvent:
-    return ev.ItemDone(frame.item.id, frame.response_id)
+    return ev.ItemDone(frame.item.id)
 
 
 def _caller_words(final: bool) -> Callable[[_WordsFrame], ev.AnyEvent]:

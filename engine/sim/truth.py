@@ -50,8 +50,12 @@ def heard_runs(played: list[Played], items: list[Remembered]) -> list[HeardRun]:
 def truth_heard(outcome: Outcome) -> dict[str, int]:
     """Samples heard of each item that was heard at all. Raises ValueError if one was not played from its start, in
     order and without a hole."""
+    return _heard(outcome.edge.played, outcome.model.conversation.items)
+
+
+def _heard(played: list[Played], items: list[Remembered]) -> dict[str, int]:
     heard: dict[str, int] = {}
-    for run in heard_runs(outcome.edge.played, outcome.model.conversation.items):
+    for run in heard_runs(played, items):
         if run.begin != heard.get(run.item_id, 0):
             raise ValueError(f"{run.item_id} was played from {run.begin} after {heard.get(run.item_id, 0)}")
         heard[run.item_id] = run.end
@@ -60,7 +64,12 @@ def truth_heard(outcome: Outcome) -> dict[str, int]:
 
 def item_truths(outcome: Outcome) -> list[ItemTruth]:
     """All items that the assistant generated, in the order of the conversation."""
-    heard = truth_heard(outcome)
+    return truths_of(outcome.edge.played, outcome.model.conversation.items)
+
+
+def truths_of(played: list[Played], items: list[Remembered]) -> list[ItemTruth]:
+    """The same from what an edge played and a model remembers, however the two met."""
+    heard = _heard(played, items)
     return [
         ItemTruth(
             item.item_id,
@@ -69,7 +78,7 @@ def item_truths(outcome: Outcome) -> list[ItemTruth]:
             item.kept_samples,
             item.in_conversation,
         )
-        for item in outcome.model.conversation.items
+        for item in items
         if item.role == "assistant"
     ]
 
