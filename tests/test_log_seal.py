@@ -252,6 +252,19 @@ def test_a_log_that_another_program_holds_open_waits(tmp_path: Path, monkeypatch
     assert found.problem is None
 
 
+def test_a_look_at_a_live_log_does_not_keep_it_from_being_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has the log open, between two reads, just when the call ends; a moment later they have not."""
+    path = left_behind(tmp_path)
+    looking = sqlite3.connect(path, isolation_level=None)
+    looking.execute("SELECT * FROM entry").fetchall()
+    monkeypatch.setattr(seal_module, "sleep", lambda seconds: looking.close())
+    sealed = seal(path)
+    assert sealed is not None
+    assert files(tmp_path) == [f"{DAY}/{sealed.path.name}"]
+
+
 def test_a_copy_under_the_day_is_not_overwritten(tmp_path: Path) -> None:
     sealed = seal(left_behind(tmp_path))
     assert sealed is not None

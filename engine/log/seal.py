@@ -19,6 +19,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 
 import msgspec
 
@@ -32,6 +33,8 @@ from engine.log.writer import CallLog
 
 BUSY_SECONDS_MAX = 5
 """A reader may hold the WAL for as long as it iterates. Longer, and the log stays in live/ for the next start."""
+
+BUSY_RETRY_SECONDS = 0.02
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -88,10 +91,21 @@ def _seal_file(file: LogFile) -> Sealed:
 
 
 def _leave_wal(file: LogFile) -> None:
-    busy, _, _ = file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    (mode,) = file.connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-    if busy or mode != "delete":
-        raise LogError(f"{file.path} is held open by another program (a sqlite3 shell, Datasette?): it stays unsealed")
+    """SQLite waits for readers when it copies the WAL, but not when it leaves WAL mode: that is asked again."""
+    held = LogError(f"{file.path} is held open by another program (a sqlite3 shell, Datasette?): it stays unsealed")
+    give_up_at = monotonic() + BUSY_SECONDS_MAX
+    while True:
+        try:
+            busy, _, _ = file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            (mode,) = file.connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > give_up_at:
+                raise held from error
+        else:
+            if busy or mode != "delete":
+                raise held
+            return
+        sleep(BUSY_RETRY_SECONDS)
 
 
 def _replace_by_sealed_copy(file: LogFile) -> SealRow:
