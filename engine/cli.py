@@ -12,6 +12,7 @@ from engine import __version__
 from engine.bridge import WireLimits
 from engine.config import MODEL_URL, Config, ConfigError, call_settings, model_address, public_address
 from engine.core.settings import CallSettings, Limits
+from engine.demo.command import demo
 from engine.log.errors import LogError
 from engine.log.folder import check_calls_dir
 from engine.log.recover import recover
@@ -61,6 +62,9 @@ def _limits(helps: dict[str, str], defaults: Limits | WireLimits) -> Callable[[C
 @click.version_option(__version__, prog_name="bridge")
 def main() -> None:
     """A bridge between phone calls (Twilio Media Streams) and a speech model (OpenAI Realtime)."""
+
+
+main.add_command(demo)
 
 
 @main.command()
