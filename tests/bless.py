@@ -84,7 +84,8 @@ def is_same_call(one: Golden, other: Golden) -> bool:
 def with_index(readme: str, stories: Stories) -> str:
     """The folder's README, its index made anew: what each golden log proves."""
     lines = [f"- `{name}{SUFFIX}`: {story.proves}\n" for name, story in sorted(stories.items())]
-    return "".join([readme.partition(INDEX_HEADING)[0], INDEX_HEADING, "\n", *lines])
+    above = readme.partition(INDEX_HEADING)[0].rstrip("\n")
+    return "".join([above, "\n\n", INDEX_HEADING, "\n", *lines])
 
 
 def _told(name: str, story: Callable[[], Outcome]) -> Outcome:
