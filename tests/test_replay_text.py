@@ -25,8 +25,8 @@ CA0123456789abcdef0123456789abcdef   stream MZ0123456789abcdef0123456789abcdef
 """
 STORY = """
 Conversation   stream time; what was generated and never heard is set apart
-  0:00.100  assistant  Cash or [credit? We have a discount.]
-                       item_1: heard 520 of 1000 ms (400 to 600; rate), interrupted
+  0:00.100  assistant  Cash or credit? We [have a discount.]
+                       item_1: heard 520 of 1000 ms (400 to 600; voiced), interrupted
   0:00.600  caller     Cash.
 
 Interruptions

@@ -1,0 +1,75 @@
+"""`replay` on a terminal: colour on stdout, a progress bar on stderr."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from replay import cli, paint, verify
+from tests.replay_calls import bakery, write_sealed
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    """A folder of one sealed call."""
+    write_sealed(tmp_path / "calls", bakery())
+    return tmp_path / "calls"
+
+
+class TestOnATerminal:
+    def test_the_colourful_form_is_chosen(self, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(paint, "is_terminal", lambda stream: True)
+        done = CliRunner().invoke(cli.cli, ["last"], env={"CALLS_DIR": str(calls)})
+        assert done.exit_code == 0
+        assert "Cash or credit? We have a discount.\n" in done.stdout
+
+    def test_progress_changes_nothing_of_what_passes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        judged = [verify.judge(Path(name)) for name in ("a.db", "b.db")]
+        assert list(verify.with_progress(iter(judged), 2, wanted=True)) == judged
+        assert capsys.readouterr().out == ""
+
+    def test_a_call_is_shown_in_colour(self, calls: Path) -> None:
+        shown = on_a_terminal(["last"], calls)
+        assert "\x1b[2;9mhave a discount.\x1b[0m" in shown
+        assert "[have a" not in shown
+
+    def test_but_not_for_those_who_want_none(self, calls: Path) -> None:
+        shown = on_a_terminal(["last"], calls, NO_COLOR="1")
+        assert "\x1b" not in shown
+        assert "[have a discount.]" in shown
+
+    def test_verify_shows_how_far_it_is(self, calls: Path) -> None:
+        shown = on_a_terminal(["verify", str(calls)], calls)
+        assert "replaying" in shown
+        assert "1 logs, 211 entries: 1 same" in shown
+
+
+def on_a_terminal(args: Sequence[str], calls_dir: Path, **env: str) -> str:
+    """What a person sees."""
+    pid, terminal = os.forkpty()
+    if pid == 0:
+        try:
+            plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+            whole = {**plain, "TERM": "xterm-256color", "COLUMNS": "120", "CALLS_DIR": str(calls_dir), **env}
+            os.chdir(ROOT)
+            os.execve(sys.executable, [sys.executable, "-c", "from replay.cli import main; main()", *args], whole)
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    shown = b""
+    while True:
+        try:
+            read = os.read(terminal, 65536)
+        except OSError:  # Linux: the other end of the terminal is closed
+            break
+        if not read:
+            break
+        shown += read
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return shown.decode()
