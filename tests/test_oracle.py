@@ -24,7 +24,7 @@ def test_the_model_keeps_what_was_played(batch: int) -> None:
         verdict = judge(run(random_scenario(seed), seed))
         assert not verdict.broken, f"seed {seed}: {'; '.join(verdict.broken)}"
         cuts += verdict.cuts
-    calm = [abs(cut.error_ms) for cut in cuts if cut.is_calm]
+    calm = [abs(cut.error_ms) for cut in cuts if cut.kind == "calm"]
     assert len(calm) >= 8
     assert sum(error_ms > 20 for error_ms in calm) <= 1 + len(calm) // 100
 

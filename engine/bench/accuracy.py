@@ -4,11 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from multiprocessing import Pool
 
-from engine.sim.oracle import Cut, Verdict, judge
+from engine.sim.oracle import Cut, Kind, Verdict, judge
 from engine.sim.scenarios import random_scenario
 from engine.sim.world import run
 
 BROKEN_SHOWN_MAX = 20
+KINDS: dict[str, Kind] = {
+    "nothing stalled, nothing run dry": "calm",
+    "the same, silence not sent": "silence omitted",
+    "stalls, underruns, lost echoes": "rough",
+}
 
 
 def measure(seeds: Sequence[int], jobs: int, say: Callable[[str], None]) -> bool:
@@ -30,8 +35,8 @@ def measure(seeds: Sequence[int], jobs: int, say: Callable[[str], None]) -> bool
 def say_distribution(cuts: list[Cut], say: Callable[[str], None]) -> None:
     """A table of how far off the cuts are."""
     say(f"{'':<34}{'cuts':>7}{'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}{'<= 20 ms':>10}")
-    for name, is_calm in (("nothing stalled, nothing run dry", True), ("stalls, underruns, lost echoes", False)):
-        errors = sorted(abs(cut.error_ms) for cut in cuts if cut.is_calm is is_calm)
+    for name, kind in KINDS.items():
+        errors = sorted(abs(cut.error_ms) for cut in cuts if cut.kind == kind)
         if errors:
             within = sum(error <= 20 for error in errors) / len(errors)
             marks = "".join(f"{_quantile(errors, share):>8.1f}" for share in (0.5, 0.9, 0.99, 1.0))

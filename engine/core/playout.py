@@ -174,7 +174,8 @@ class Playout(msgspec.Struct, eq=False):
             line = flush.echoes[-1].line if flush.echoes else Dated(now, now)
             return Judgement(self.sent, self.sent, self.sent, line.middle + self.sent, is_estimate=False)
         if flush.sentinel_date is not None:
-            return self._judged(flush.sentinel_date, flush.echoes, high=self.next_mark())
+            # Marks that were still to come would have come before the sentinel: their echoes are lost.
+            return self._judged(flush.sentinel_date, flush.echoes, high=self.sent)
         return self._estimated(flush, now)
 
     def is_clear_late(self) -> bool:

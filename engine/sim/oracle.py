@@ -12,6 +12,9 @@ from engine.core.audio import ms_of
 from engine.sim.truth import ItemTruth, item_truths, underruns
 from engine.sim.world import Outcome
 
+Kind = Literal["calm", "silence omitted", "rough"]
+"""Rough: something stalls, runs dry, or echoes are lost. Silence omitted: Twilio sends no frames while the caller is
+silent, so that echoes are dated by our own clock and are as uncertain as the line's jitter."""
 CALM_MS_MAX = 60
 ROUGH_SLACK_MS = 20
 """In a stall or an underrun: the spacing of the marks, and this."""
@@ -27,7 +30,7 @@ class Cut(msgspec.Struct, frozen=True):
 
     item_id: str
     error_ms: float
-    is_calm: bool
+    kind: Kind
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -41,8 +44,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def judge(outcome: Outcome) -> Verdict:
     """Hold a call against the law."""
-    is_calm = outcome.scenario.is_calm and not underruns(outcome)
-    most_ms = CALM_MS_MAX if is_calm else outcome.scenario.settings.mark_every_ms + ROUGH_SLACK_MS
+    kind = _kind(outcome)
+    most_ms = _limit_ms(outcome, kind)
     cuts: list[Cut] = []
     broken = [] if outcome.ended else ["the call did not end"]
     broken += [f"fault: {entry.body}" for entry in outcome.entries if entry.kind == "fault"]
@@ -52,9 +55,9 @@ def judge(outcome: Outcome) -> Verdict:
         match _fate(item):
             case "truncated":
                 error_ms = (item.kept_samples - item.heard_samples) / 8
-                cuts.append(Cut(item.item_id, error_ms, is_calm))
+                cuts.append(Cut(item.item_id, error_ms, kind))
                 if abs(error_ms) > most_ms:
-                    broken.append(f"{item.item_id}: kept {error_ms:+.0f} ms more than was heard, limit {most_ms}")
+                    broken.append(f"{item.item_id}: kept {error_ms:+.0f} ms more than was heard, limit {most_ms:.0f}")
             case "deleted" if ms_of(item.heard_samples) > UNHEARD_MS:
                 broken.append(f"{item.item_id}: deleted, but {ms_of(item.heard_samples)} ms were heard")
             case "whole" if item is not items[-1] and item.generated_samples - item.heard_samples > most_ms * 8:
@@ -62,6 +65,18 @@ def judge(outcome: Outcome) -> Verdict:
     codes = [error["code"] for error in outcome.model.errors]
     broken += [f"the model answered with an error: {code}" for code in codes if code not in RACES]
     return Verdict(cuts, sum(code in RACES for code in codes), broken)
+
+
+def _kind(outcome: Outcome) -> Kind:
+    if not outcome.scenario.is_calm or underruns(outcome):
+        return "rough"
+    return "silence omitted" if outcome.scenario.edge.silence_kept_ms is not None else "calm"
+
+
+def _limit_ms(outcome: Outcome, kind: Kind) -> float:
+    if kind == "rough":
+        return outcome.scenario.settings.mark_every_ms + ROUGH_SLACK_MS
+    return CALM_MS_MAX + (outcome.scenario.caller_in.jitter_ms if kind == "silence omitted" else 0)
 
 
 def _fate(item: ItemTruth) -> Literal["deleted", "truncated", "whole"]:
