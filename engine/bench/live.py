@@ -7,6 +7,7 @@ and appended to new logs; what the process used beyond both is sockets, WebSocke
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from time import process_time
 import msgspec
 import trio
 
-from engine.bench.serving import TOKEN, serving_bridge
+from engine.bench.serving import TOKEN, serving_bridge, serving_relay
 from engine.bench.stories import replies, turn_cues
 from engine.core import Call, CallSettings, Entry, frame_text, rebuild, record, split
 from engine.log.folder import sealed_logs
@@ -37,7 +38,8 @@ Say = Callable[[str], None]
 def measure(at_once: int, at_once_clear: int, seconds: int, say: Say) -> None:
     """Print both tables."""
     with TemporaryDirectory() as folder:
-        cpu_s, _ = trio.run(_calls, at_once, seconds, Path(folder))
+        relay_s, _ = trio.run(_calls, serving_relay, at_once, seconds, Path(folder))
+        cpu_s, _ = trio.run(_calls, serving_bridge, at_once, seconds, Path(folder))
         logs = sealed_logs(Path(folder))
         call_s = sum(_seconds(path) for path in logs)
         parts = _parts(logs, Path(folder) / "again")
@@ -45,21 +47,26 @@ def measure(at_once: int, at_once_clear: int, seconds: int, say: Say) -> None:
     per_second = {"whole": cpu_s, **parts, "sockets, WebSockets, tasks": cpu_s - sum(parts.values())}
     for name, spent_s in per_second.items():
         say(f"  {name:<28}{spent_s / call_s * 1e3:>7.2f} ms of CPU a second of call{spent_s / cpu_s:>8.0%}")
+    say(
+        f"  for scale, a bare relay     {relay_s / call_s * 1e3:>7.2f} ms: the same WebSocket library, no log, no marks"
+    )
     with TemporaryDirectory() as folder:
-        _, fronts = trio.run(_calls, at_once_clear, seconds, Path(folder))
+        _, fronts = trio.run(_calls, serving_bridge, at_once_clear, seconds, Path(folder))
     delays = sorted(delay for edge, model in fronts for delay in _clear_delays_ms(edge, model))
     say(f"{at_once_clear} calls at once: speech_started leaves the model, clear reaches Twilio; {len(delays)} times")
     marks = [f"p{share} {delays[len(delays) * share // 100]:.2f}" for share in (50, 90, 99)]
     say(f"  {', '.join(marks)}, max {delays[-1]:.2f} ms (two socket hops and the simulators' own loop are in it)")
 
 
-async def _calls(count: int, seconds: int, folder: Path) -> tuple[float, list[tuple[Front, Front]]]:
-    """Run `count` calls; the bridge's CPU seconds, and the two far ends of each call."""
+async def _calls(
+    serving: Callable[[str, Path], AbstractAsyncContextManager[tuple[int, int]]], count: int, seconds: int, folder: Path
+) -> tuple[float, list[tuple[Front, Front]]]:
+    """Run `count` calls; the CPU seconds of what serves them, and the two far ends of each call."""
     edges: list[Front] = []
     async with trio.open_nursery() as nursery:
         make_model = partial(RealtimeModel, ModelPlan(replies=replies(seconds), caller_words=("Yes?",) * 50))
         model: Serving = await nursery.start(serve_model, make_model)
-        async with serving_bridge(model.url, folder) as (pid, port):
+        async with serving(model.url, folder) as (pid, port):
             before_s = _cpu_seconds(pid)
             async with trio.open_nursery() as calling:
                 for number in range(count):

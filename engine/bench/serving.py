@@ -17,8 +17,7 @@ LISTENING_S_MAX = 20
 @asynccontextmanager
 async def serving_bridge(model_url: str, folder: Path) -> AsyncIterator[tuple[int, int]]:
     """Its process id and its port, once it listens. What it says of calls is not shown."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = _free_port()
     environment = os.environ | {
         "OPENAI_REALTIME_URL": model_url,
         "TWILIO_AUTH_TOKEN": TOKEN,
@@ -27,7 +26,26 @@ async def serving_bridge(model_url: str, folder: Path) -> AsyncIterator[tuple[in
         "HOST": "127.0.0.1",
         "CALLS_DIR": str(folder),
     }
-    command = [sys.executable, "-m", "engine", "serve"]
+    async with _serving(["engine", "serve"], port, environment) as pid:
+        yield pid, port
+
+
+@asynccontextmanager
+async def serving_relay(model_url: str, folder: Path) -> AsyncIterator[tuple[int, int]]:
+    """The same for the bare relay, which has no use for `folder`."""
+    port = _free_port()
+    async with _serving(["engine.bench.relay", model_url, str(port)], port, dict(os.environ)) as pid:
+        yield pid, port
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def _serving(module: list[str], port: int, environment: dict[str, str]) -> AsyncIterator[int]:
+    command = [sys.executable, "-m", *module]
     # Blocking for a moment is nothing here: no call is up yet.
     process = subprocess.Popen(  # noqa: ASYNC220
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -36,7 +54,7 @@ async def serving_bridge(model_url: str, folder: Path) -> AsyncIterator[tuple[in
         with trio.fail_after(LISTENING_S_MAX):
             while not await _is_listening(port):  # noqa: ASYNC110  # another process has no event to wait for
                 await trio.sleep(0.05)
-        yield process.pid, port
+        yield process.pid
     finally:
         process.terminate()
         process.wait()

@@ -11,6 +11,7 @@ import trio
 
 from engine.bench.accuracy import say_distribution
 from engine.bench.serving import TOKEN, serving_bridge
+from engine.sim.caller import Cue
 from engine.sim.edge import TwilioEdge
 from engine.sim.fronts import Front, Serving, dial_edge, serve_model
 from engine.sim.model import RealtimeModel
@@ -50,7 +51,9 @@ def _scenarios(count: int) -> list[Scenario]:
     while len(found) < count:
         scenario = random_scenario(seed)
         if _is_plain(scenario):
-            edge = msgspec.structs.replace(scenario.edge, call_sid=f"CA{seed:032x}")
+            # The caller hangs up at last, whatever was or was not played.
+            cues = (*scenario.edge.cues, Cue(scenario.ends_ms, hang_up=True))
+            edge = msgspec.structs.replace(scenario.edge, call_sid=f"CA{seed:032x}", cues=cues)
             found.append(msgspec.structs.replace(scenario, edge=edge))
         seed += 1
     return found
