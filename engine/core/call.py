@@ -297,7 +297,7 @@ class Call:
                 return self._end("model_failed", f"the model cannot be reached: {event.reason}")
             case ev.LegClosed() if event.leg == "caller":
                 return self._end("dropped", f"the caller's socket closed ({event.code}) without stop")
-            case ev.LegClosed():
+            case _:
                 return self._end("model_closed", f"the model's socket closed ({event.code}): {event.reason}")
 
     def _end(self, ended: str, reason: str) -> list[Command]:

@@ -150,10 +150,9 @@ class Playout(msgspec.Struct, eq=False):
         position = self.marks.get(name)
         if position is None:
             return False
-        for earlier in list(self.marks):
+        names = list(self.marks)
+        for earlier in names[: names.index(name) + 1]:
             del self.marks[earlier]
-            if earlier == name:
-                break
         if self.flush is not None:
             self.flush.echoes.append(Echo(position, date, lag))
         else:
@@ -175,7 +174,8 @@ class Playout(msgspec.Struct, eq=False):
             return Judgement(self.sent, self.sent, self.sent, line.middle + self.sent, is_estimate=False)
         if flush.sentinel_date is not None:
             # Marks that were still to come would have come before the sentinel: their echoes are lost.
-            return self._judged(flush.sentinel_date, flush.echoes, high=self.sent)
+            most = flush.sentinel_date.latest - self._earliest_line().earliest
+            return self._judged(flush.sentinel_date, flush.echoes, high=max(self.proven, min(most, self.sent)))
         return self._estimated(flush, now)
 
     def is_clear_late(self) -> bool:

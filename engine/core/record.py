@@ -20,7 +20,7 @@ from engine.core.commands import (
     TruncateItem,
     UpdateSession,
 )
-from engine.core.entries import APPEND_BODY, Entry, rebuild
+from engine.core.entries import Entry, rebuild
 
 
 def record(commands: Sequence[Command], seq: int, at_ns: int, cause: int) -> list[Entry]:
@@ -29,10 +29,9 @@ def record(commands: Sequence[Command], seq: int, at_ns: int, cause: int) -> lis
 
 
 def _entry(command: Command, seq: int, at_ns: int, cause: int) -> Entry:
-    if type(command) is AppendAudio:
-        return Entry(
-            seq, at_ns, "command", "model", "input_audio_buffer.append", APPEND_BODY, None, command.source, None, None
-        )
+    if isinstance(command, AppendAudio):
+        kind, body = wire_model.encode(command)
+        return Entry(seq, at_ns, "command", "model", kind, body, None, command.source)
     match command:
         case PlayAudio():
             kind, body = wire_caller.encode(command)
@@ -40,7 +39,7 @@ def _entry(command: Command, seq: int, at_ns: int, cause: int) -> Entry:
         case PlaceMark() | ClearPlayout():
             kind, body = wire_caller.encode(command)
             return Entry(seq, at_ns, "command", "caller", kind, body, None, cause)
-        case UpdateSession() | AppendAudio() | CreateResponse() | CancelResponse() | TruncateItem() | DeleteItem():
+        case UpdateSession() | CreateResponse() | CancelResponse() | TruncateItem() | DeleteItem():
             kind, body = wire_model.encode(command)
             return Entry(seq, at_ns, "command", "model", kind, body, None, cause)
         case DialModel() | CloseLeg() | EndCall():

@@ -7,6 +7,7 @@ exactly what the page shows.
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
+from typing import assert_never
 
 import msgspec
 
@@ -152,3 +153,5 @@ def encode(command: CallerCommand) -> tuple[str, str]:
             return "mark", f'{{"event":"mark","streamSid":{sid},"mark":{{"name":{_quoted(command.name)}}}}}'
         case ClearPlayout():
             return "clear", f'{{"event":"clear","streamSid":{sid}}}'
+        case _:
+            assert_never(command)

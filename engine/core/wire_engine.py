@@ -1,5 +1,7 @@
 """The engine's own inputs and commands as JSON. The shell writes these inputs, so one strict union suffices."""
 
+from typing import assert_never
+
 import msgspec
 
 from engine.core import events as ev
@@ -103,4 +105,6 @@ def encode(command: EngineCommand) -> tuple[str, str]:
             kind, fields = "end_call", {"ended": command.ended, "reason": command.reason}
         case Fault():
             kind, fields = "fault", {"reason": command.reason}
+        case _:
+            assert_never(command)
     return kind, msgspec.json.encode({"type": kind, **fields}).decode()

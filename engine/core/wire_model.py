@@ -8,7 +8,7 @@ maps both to one event. Fields that no rule depends on are not declared, so the 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -264,4 +264,6 @@ def encode(command: ModelCommand) -> tuple[str, str]:
             }
         case DeleteItem():
             kind, fields = "conversation.item.delete", {"item_id": command.item_id}
+        case _:
+            assert_never(command)
     return kind, _encode({"type": kind, "event_id": command.event_id, **fields}).decode()
