@@ -21,7 +21,7 @@ demo: $(READY) ## One whole call on this machine, no accounts: speech, a barge-i
 
 .PHONY: test
 test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 # All of it runs, whatever fails first: one round tells all.
 .PHONY: check
@@ -71,7 +71,7 @@ clean: ## Remove .venv, caches and builds; recorded calls stay
 	find engine replay tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: setup
-setup: $(READY)
+setup: $(READY) ## Install bridge and replay into .venv, and nothing else
 
 # Everything comes from the lock, hashes checked; then the project itself, editable, built with the setuptools just
 # installed (two runs: pip takes nothing without a hash in the first). -qq leaves pip its errors and takes its warnings.

@@ -26,6 +26,7 @@ from engine.dial import DialFailed, Dialled, refused
 from engine.legs import HANDSHAKE_SECONDS, Leg, LegName
 from engine.log.reader import CallRow
 from engine.outbox import Outbox
+from engine.say import say
 
 NS = 1_000_000_000
 
@@ -151,6 +152,7 @@ class Bridge:
         if call.call_sid is None:
             return
         self._is_named = True
+        say("call.started", call=call.call_sid, stream=call.stream_sid)
         self._log.open(
             CallRow(
                 call_sid=call.call_sid,

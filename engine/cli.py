@@ -135,6 +135,10 @@ async def _serve(config: Config) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, server, signals)
             host = f"[{config.host}]" if ":" in config.host else config.host
+            if config.auth_token is None:
+                say(
+                    "server.insecure", why="signatures are not checked: anyone who reaches this port can call the model"
+                )
             click.echo(f"listening on http://{host}:{port}; Twilio's webhook is POST {webhook_url(config.public_url)}")
             await server.run()
             nursery.cancel_scope.cancel()

@@ -100,7 +100,11 @@ def _split(name: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
         parts.port  # noqa: B018  # raises for a port that is none
     except ValueError as error:
         raise ConfigError(f"{name} is not an address: {error}") from error
-    if parts.scheme not in schemes or not parts.hostname:
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"{name} must hold no user and no password: it is shown, and given to Twilio")
+    if parts.scheme in schemes and not parts.hostname:
+        raise ConfigError(f"{name} names no host")
+    if parts.scheme not in schemes:
         wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
         raise ConfigError(f"{name} must be {wanted}")
     return parts

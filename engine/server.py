@@ -47,6 +47,7 @@ class Server:
         self._call_over = trio.Event()
         self._connections = 0
         self._refused: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
         self._calls_taken = 0
         self._log_problem: str | None = None
         self._is_stopping = trio.Event()
@@ -129,7 +130,7 @@ class Server:
 
     async def _webhook(self, request: Request) -> Answer:
         if not self._signatures.webhook(request.body, request.headers.get(SIGNATURE)):
-            raise Refused(403, _unsigned(request, WEBHOOK_PATH))
+            raise Refused(403, _unsigned(request, self._signatures.webhook_url))
         full = await self._why_full()
         if full is not None:
             self._refused["busy"] += 1
@@ -146,6 +147,7 @@ class Server:
             "calls": len(self._calls),
             "calls_max": config.calls_max,
             "calls_taken": self._calls_taken,
+            "calls_ended": dict(self._ended),
             "refused": dict(self._refused),
             "log": degraded or "ok",
             "log_dropped_entries": sum(log.dropped_entries for log in self._calls.values()),
@@ -162,7 +164,7 @@ class Server:
     async def _take_call(self, stream: trio.SocketStream, request: Request) -> None:
         """A whole call. Raises Refused."""
         if not self._signatures.media(request.headers.get(SIGNATURE)):
-            raise Refused(403, _unsigned(request, MEDIA_PATH))
+            raise Refused(403, _unsigned(request, self._signatures.media_url))
         if "sec-websocket-key" not in request.headers or request.headers.get("sec-websocket-version") != "13":
             raise Refused(426, "only WebSocket version 13 is spoken here", (("Sec-WebSocket-Version", "13"),))
         full = await self._why_full()
@@ -181,6 +183,7 @@ class Server:
             finally:
                 with trio.CancelScope(shield=True):
                     self._log_problem = await finish(config.calls_dir, call, log, bridge)
+                    self._ended[call.how_ended or "crashed"] += 1
         finally:
             del self._calls[bridge]
             self._call_over.set()
@@ -205,9 +208,9 @@ class Server:
         return self._log_problem or next((log.degraded for log in self._calls.values() if log.degraded), None)
 
 
-def _unsigned(request: Request, path: str) -> str:
+def _unsigned(request: Request, url: str) -> str:
     found = "is not right" if SIGNATURE in request.headers else "is missing"
-    return f"X-Twilio-Signature {found}: it must be Twilio's, over PUBLIC_URL + {path}"
+    return f"X-Twilio-Signature {found}: it must be made with TWILIO_AUTH_TOKEN over {url} (from PUBLIC_URL)"
 
 
 def _peer(stream: trio.SocketStream) -> str:

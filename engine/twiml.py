@@ -42,19 +42,19 @@ class Signatures:
 
     def __init__(self, auth_token: str | None, public_url: str) -> None:
         self._validator = RequestValidator(auth_token) if auth_token else None
-        self._webhook_url = webhook_url(public_url)
-        self._media_url = media_url(public_url)
+        self.webhook_url = webhook_url(public_url)
+        self.media_url = media_url(public_url)
 
     def webhook(self, body: bytes, signature: str | None) -> bool:
         """Whether a POST to /twiml is Twilio's."""
         fields = _Form()
         for name, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
             fields.setdefault(name, []).append(value)
-        return self._is_signed(self._webhook_url, fields, signature)
+        return self._is_signed(self.webhook_url, fields, signature)
 
     def media(self, signature: str | None) -> bool:
         """Whether an upgrade to /media is Twilio's, which may have put a slash behind the path."""
-        return any(self._is_signed(url, _Form(), signature) for url in (self._media_url, self._media_url + "/"))
+        return any(self._is_signed(url, _Form(), signature) for url in (self.media_url, self.media_url + "/"))
 
     def _is_signed(self, url: str, fields: "_Form", signature: str | None) -> bool:
         if self._validator is None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from engine import __version__
+
 if TYPE_CHECKING:
     from replay.paint import Line
 
@@ -43,6 +45,9 @@ def main() -> NoReturn:
         code = UNKNOWN
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
+    except OSError as error:
+        click.echo(f"replay: {error.strerror or error}", err=True)
+        code = UNKNOWN
     except Exception:
         traceback.print_exc()
         code = UNKNOWN
@@ -60,10 +65,11 @@ class _CallByDefault(click.Group):
 
 @click.group(
     cls=_CallByDefault,
-    context_settings={"ignore_unknown_options": True},
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
     subcommand_metavar="CALL | COMMAND [ARGS]...",
     options_metavar="",
 )
+@click.version_option(__version__, prog_name="replay")
 def cli() -> None:
     """Replay calls from their logs: what was heard, and whether the core decides the same again.
 

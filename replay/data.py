@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.core import Entry
+from engine.log.folder import LIVE
 from replay.diff import differences
 from replay.rows import Log
 from replay.runner import Counts, Divergence, Result
@@ -23,7 +24,7 @@ def call_data(log: Log, result: Result) -> JsonObject:
         "stream_sid": log.head.stream_sid,
         "started_at": log.head.started_at,
         "duration_ms": result.report.duration_ms,
-        "ended": result.ended,
+        "ended": ended_of(log, result),
         "format": log.head.format,
         "rules": log.settings.rules,
         "verdict": result.verdict,
@@ -34,6 +35,11 @@ def call_data(log: Log, result: Result) -> JsonObject:
         "turns": msgspec.to_builtins(result.report.turns),
         "interruptions": msgspec.to_builtins(result.report.interruptions),
     }
+
+
+def ended_of(log: Log, result: Result) -> str | None:
+    """How the call ended. A log that has no end where running calls are kept is that of a running call."""
+    return LIVE if result.cut and log.path.parent.name == LIVE else result.ended
 
 
 def unreadable_data(reason: str) -> JsonObject:

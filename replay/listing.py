@@ -8,9 +8,10 @@ import msgspec
 from engine.core import Report
 from engine.log import index
 from engine.log.errors import LogError
-from engine.log.folder import LIVE, live_logs, sealed_logs
+from engine.log.folder import live_logs, sealed_logs
 from engine.log.index import IndexRow, Rebuilt, row_of
 from engine.log.reader import read_call
+from replay.data import ended_of
 from replay.paint import Line, Style, line
 from replay.runner import Verdict, replay
 from replay.sources import log_of, open_log
@@ -71,7 +72,7 @@ def _of_log(path: Path, name: str) -> Listed:
         log.head.call_sid,
         log.head.started_at,
         report.duration_ms,
-        LIVE if result.cut and path.parent.name == LIVE else result.ended,
+        ended_of(log, result),
         len(report.turns),
         len(report.interruptions),
         result.verdict,

@@ -1,7 +1,8 @@
 """Lines of styled words, and the two ways to show them.
 
 A report is made once, as lines of (text, style), and shown either as plain text, where style is lost but for one
-thing: what was generated and never heard stands in [brackets]; or on a terminal, where it is dim and struck through.
+thing: what was generated and never heard stands in [brackets]; or on a terminal, where it is dim and struck through
+as well (the brackets stay: a copy into a ticket has no strikes).
 Plain text does not depend on the width of anything and holds no escape sequence, so that it can be compared, searched
 and sent.
 """
@@ -73,7 +74,7 @@ def print_in_colour(lines: Iterable[Line]) -> None:
     console = Console(highlight=False)
     for made in lines:
         label = Text.assemble(*((text, _TERMINAL[style]) for text, style in made.label))
-        text = Text.assemble(*((text, _TERMINAL[style]) for text, style in made.text))
+        text = Text.assemble(*((_plain((text, style)), _TERMINAL[style]) for text, style in made.text))
         for part in text.wrap(console, max(WIDTH_MIN, console.width - label.cell_len)) or [text]:
             console.print(label + part, soft_wrap=True)
             label = Text(" " * label.cell_len)

@@ -32,6 +32,10 @@ class Log(msgspec.Struct, frozen=True):
     head: Head
     settings: CallSettings
     rows: Callable[[], Iterator[Row]]
+    sealed_entries: int | None = None
+    """How many entries its seal says it has."""
+    check: Callable[[], None] = lambda: None
+    """Compares the whole file with its seal; raises `LogDamagedError` with what was found."""
 
 
 def entry_of(row: Row) -> Entry:

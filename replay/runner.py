@@ -182,6 +182,12 @@ def replay(log: Log) -> Result:
     counts.entries = counts.inputs + counts.commands + counts.faults
     counts.malformed = call_report.malformed
     verdict, reason = _judge(divergence, doubt, run)
+    if verdict != "same" or log.sealed_entries not in (None, counts.entries):
+        # Before the code is blamed: is this still the file that was sealed?
+        try:
+            log.check()
+        except LogError as error:
+            verdict, reason = "unknown", str(error)
     ended = "crashed" if run.is_cut else run.ended
     return Result(verdict, reason, divergence, counts, ended, run.is_cut, call_report)
 

@@ -46,7 +46,10 @@ def log_of(path: Path, logged: LoggedCall) -> Log:
         call.rules,
         call.engine_version,
     )
-    return Log(path, head, settings, logged.rows)
+    # The column is what says under which rules the call was decided; the settings only carry it to the core.
+    settings = msgspec.structs.replace(settings, rules=call.rules)
+    sealed_entries = logged.seal.entries if logged.seal is not None else None
+    return Log(path, head, settings, logged.rows, sealed_entries, logged.verify)
 
 
 def logs_under(paths: Iterable[Path]) -> list[Path]:

@@ -199,8 +199,9 @@ def test_calls_are_found_by_sid_prefix_path_and_last(tmp_path: Path) -> None:
 def test_a_second_stream_is_told_apart(tmp_path: Path) -> None:
     first, second = sealed_call(tmp_path, SIDS[0]), sealed_call(tmp_path, SIDS[0])
     assert find(tmp_path, f"{SIDS[0]}.2") == second
+    assert find(tmp_path, SIDS[0]) == first, "a whole SID is never ambiguous"
     with pytest.raises(LogError) as caught:
-        find(tmp_path, SIDS[0])
+        find(tmp_path, SIDS[0][:-1])
     for path in (first, second):
         assert str(path.relative_to(tmp_path)) in str(caught.value)
 

@@ -223,7 +223,7 @@ class TestCouldNotTell:
         path = write_sealed(tmp_path / "a", BAKERY, call_row(config='{"colour":"red"}'))
         assert run(path).exit_code == 2
         assert "this version does not know its settings: Object contains unknown field `colour`" in run(path).stderr
-        path = write_sealed(tmp_path / "b", BAKERY, call_row(config='{"rules":2}'))
+        path = write_sealed(tmp_path / "b", BAKERY, call_row(rules=2))
         assert run(path).exit_code == 2
         assert "recorded under rules 2" in run(path).stderr
 

@@ -27,7 +27,7 @@ class TestOnATerminal:
         monkeypatch.setattr(paint, "is_terminal", lambda stream: True)
         done = CliRunner().invoke(cli.cli, ["last"], env={"CALLS_DIR": str(calls)})
         assert done.exit_code == 0
-        assert "Cash or credit? We have a discount.\n" in done.stdout
+        assert "Cash or credit? We [have a discount.]\n" in done.stdout
 
     def test_progress_changes_nothing_of_what_passes(self, capsys: pytest.CaptureFixture[str]) -> None:
         judged = [verify.judge(Path(name)) for name in ("a.db", "b.db")]
@@ -36,8 +36,7 @@ class TestOnATerminal:
 
     def test_a_call_is_shown_in_colour(self, calls: Path) -> None:
         shown = on_a_terminal(["last"], calls)
-        assert "\x1b[2;9mhave a discount.\x1b[0m" in shown
-        assert "[have a" not in shown
+        assert "\x1b[2;9m[have a discount.]\x1b[0m" in shown
 
     def test_but_not_for_those_who_want_none(self, calls: Path) -> None:
         shown = on_a_terminal(["last"], calls, NO_COLOR="1")

@@ -260,7 +260,7 @@ def test_on_a_terminal_what_was_not_heard_is_struck_through(
     monkeypatch.delenv("NO_COLOR", raising=False)
     print_in_colour([line("one two three four five six seven ", ("eight", "unheard"), label="label  "), line()])
     shown = capsys.readouterr().out
-    assert shown == "label  one two three four five six seven\n       \x1b[2;9meight\x1b[0m\n\n"
+    assert shown == "label  one two three four five six seven\n       \x1b[2;9m[eight]\x1b[0m\n\n"
 
 
 def test_plain_lines_hold_no_escape_sequence() -> None:

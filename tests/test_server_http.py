@@ -19,6 +19,11 @@ CONNECT = (
 )
 
 
+def _unsigned(found: str, url: str) -> str:
+    """What is said of a request that Twilio did not sign: the address that was checked, and nothing secret."""
+    return f"X-Twilio-Signature {found}: it must be made with TWILIO_AUTH_TOKEN over {url} (from PUBLIC_URL)\n"
+
+
 async def test_a_signed_webhook_is_told_where_to_connect(tmp_path: Path) -> None:
     async with serving(tmp_path) as rig:
         assert await rig.ask("POST", "/twiml", signature(WEBHOOK, FORM), BODY) == (200, CONNECT)
@@ -76,7 +81,7 @@ async def test_a_webhook_that_is_not_signed_by_twilio(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], headers: dict[str, str], found: str
 ) -> None:
     async with serving(tmp_path) as rig:
-        words = f"X-Twilio-Signature {found}: it must be Twilio's, over PUBLIC_URL + /twiml\n"
+        words = _unsigned(found, f"{PUBLIC_URL}/twiml")
         assert await rig.ask("POST", "/twiml", headers, BODY) == (403, words)
     said = capsys.readouterr().err
     assert " request.refused status=403 " in said
@@ -107,7 +112,7 @@ async def test_the_upgrade_is_signed_over_the_websocket_form(
             return
         status, words = await rig.ask("GET", "/media", UPGRADE | headers)
         found = "is not right" if headers else "is missing"
-        assert (status, words) == (403, f"X-Twilio-Signature {found}: it must be Twilio's, over PUBLIC_URL + /media\n")
+        assert (status, words) == (403, _unsigned(found, MEDIA_URL))
         assert (await rig.health())["refused"] == {"403": 1}
         assert (await rig.health())["calls_taken"] == 0
         assert rig.logs() == rig.live() == []
@@ -219,6 +224,7 @@ async def test_health(tmp_path: Path) -> None:
             "calls": 0,
             "calls_max": 5,
             "calls_taken": 0,
+            "calls_ended": {},
             "refused": {},
             "log": "ok",
             "log_dropped_entries": 0,

@@ -25,7 +25,7 @@ def find(calls_dir: Path, call: str) -> Path:
         raise LogError(f"there are no calls in {calls_dir}")
     if call == "last":
         return _newest(calls_dir, logs)
-    named = [log for log in logs if log.stem == call] if "." in call else []
+    named = [log for log in logs if log.stem == call]
     matching = named or [log for log in logs if call and log.name.startswith(call)]
     if len(matching) == 1:
         return matching[0]

@@ -69,6 +69,8 @@ def check_calls_dir(calls_dir: Path) -> None:
             for left in probe.parent.glob(probe.name + "*"):
                 left.unlink()
     except (OSError, sqlite3.Error) as error:
+        if calls_dir.exists() and not calls_dir.is_dir():
+            raise LogError(f"CALLS_DIR {calls_dir} is a file. Set CALLS_DIR to a folder") from error
         raise LogError(
             f"CALLS_DIR {calls_dir} cannot be written: {reason(error)}. Give the user that runs the bridge"
             f" (uid {os.geteuid()}) write access and room there, or set CALLS_DIR to another folder"
