@@ -271,11 +271,14 @@ def test_a_key_after_generation_has_ended_cancels_nothing() -> None:
     assert harness.take() == [*CLEARED, "truncate item_1 510"]
 
 
-def test_a_key_before_any_audio_only_cancels() -> None:
+def test_a_key_before_any_audio_does_nothing() -> None:
+    """Nothing is playing, and a key is no turn that the model would answer: cut now, nobody would speak."""
     harness = in_call()
     harness.model(build.response_created())
     harness.caller(build.dtmf())
-    assert harness.take() == ["cancel resp_1"]
+    assert harness.take() == []
+    harness.model(*build.reply(100)[1:])
+    assert harness.take()[0] == "probe"
 
 
 def test_a_model_that_does_not_interrupt_itself_is_cancelled() -> None:

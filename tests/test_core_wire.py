@@ -52,7 +52,7 @@ FROM_MODEL: dict[str, events.AnyEvent] = {
     "session.updated": events.SessionUpdated("audio/pcmu", "audio/pcmu", True),
     "conversation.item.added": events.ItemAdded("item_002", "item_001", "message", "assistant"),
     "conversation.item.created": events.ItemAdded("item_002", "item_001", "message", "assistant"),
-    "conversation.item.done": events.ItemDone("item_002"),
+    "conversation.item.done": events.ItemDone("item_002", True),
     "conversation.item.truncated": events.ItemTruncated("item_002", 1500),
     "conversation.item.deleted": events.ItemDeleted("item_002"),
     "conversation.item.input_audio_transcription.delta": events.CallerTranscript("item_001", "Hi", False),
@@ -61,7 +61,7 @@ FROM_MODEL: dict[str, events.AnyEvent] = {
     "input_audio_buffer.speech_stopped": events.SpeechStopped(4256, "item_001"),
     "response.created": events.ResponseCreated("resp_001"),
     "response.output_item.added": events.ResponseItemAdded("resp_001", "item_002", "message"),
-    "response.output_item.done": events.ItemDone("item_002"),
+    "response.output_item.done": events.ItemDone("item_002", True),
     "response.done": events.ResponseDone("resp_001", "cancelled", "turn_detected"),
     "error": events.ModelError(
         "invalid_value", "Audio content of 9250ms is already shorter than 57340ms", "truncate-3"

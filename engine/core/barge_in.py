@@ -27,6 +27,9 @@ ECHO_SLACK_MS = 100
 """Added to the round trip before an echo counts as late."""
 STALL_MS_MAX = 5_000
 """Longest wait for a stuck line."""
+DONE_MS_MAX = 1_000
+"""Longest wait, after settling, for a cut response to be done. The vendor always says so; should it not, what nobody
+heard must still not stay."""
 
 
 class Interruption(msgspec.Struct, eq=False):
@@ -51,6 +54,8 @@ class BargeIn:
         self._limits = limits
         self.interruptions: list[Interruption] = []
         self._unsettled: list[Interruption] = []
+        self._owed: dict[str, int] = {}
+        """Cut responses that are not done, with the time after which nobody waits for that."""
 
     def interrupt(self, stream_sid: str, at_ns: int, onset_at: int | None, model_cancels: bool) -> list[Command]:
         """Somebody wants the assistant to stop. Nothing to stop, nothing sent."""
@@ -65,6 +70,7 @@ class BargeIn:
         cut = [response for response in self._conversation.generating() if response.state is Generating.GENERATING]
         for response in cut:
             response.fact(ResponseFact.CUT)
+            self._owed[response.response_id] = at_ns + (self._limits.settle_ms + DONE_MS_MAX) * MS
             if not model_cancels:
                 commands.append(CancelResponse(self._names.event("cancel"), response.response_id))
         for item in [*unheard, *(item for response in cut for item in response.items)]:
@@ -100,23 +106,26 @@ class BargeIn:
         for interruption in [*self._unsettled]:
             if interruption.deadline_ns <= at_ns:
                 commands += self._settle(interruption, at_ns, is_due=True)
+        for response_id in [name for name, by_ns in self._owed.items() if by_ns <= at_ns]:
+            commands += self.response_done(self._conversation.response(response_id))
         return commands
 
     @property
     def deadline_ns(self) -> int | None:
         """When `timer_due` should be asked next."""
-        if not self._unsettled:
+        if not self._unsettled and not self._owed:
             return None
-        return min(interruption.deadline_ns for interruption in self._unsettled)
+        return min([*self._owed.values(), *(interruption.deadline_ns for interruption in self._unsettled)])
 
-    def item_done(self, item: Item) -> list[Command]:
+    def item_done(self, item: Item, is_whole: bool = True) -> list[Command]:
         """An item will not grow any more."""
         if not item.is_done:
-            item.is_done, item.is_whole = True, not item.is_cut
+            item.is_done, item.is_whole = True, is_whole and not item.is_cut
         return self._mend(item)
 
     def response_done(self, response: Response) -> list[Command]:
         """Nor will any item of this response."""
+        self._owed.pop(response.response_id, None)
         return [command for item in response.items for command in self.item_done(item)]
 
     def answered(self, item_id: str, audio_end_ms: int | None) -> None:

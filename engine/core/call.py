@@ -21,14 +21,13 @@ from engine.core import wire_caller, wire_engine, wire_model
 from engine.core.barge_in import MS, BargeIn
 from engine.core.commands import CloseLeg, Command, DialModel, EndCall, Fault
 from engine.core.conversation import Conversation
-from engine.core.entries import Leg
+from engine.core.entries import Leg, is_too_deep
 from engine.core.hearing import Hearing
 from engine.core.machines import (
     CALL,
     SOCKET,
     CallFact,
     Calling,
-    Generating,
     ResponseFact,
     Socket,
     SocketFact,
@@ -110,6 +109,9 @@ class Call:
     def _decode(self, leg: Leg, body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
         if leg == "caller":
             self._heard_caller_ns = self.at_ns
+        if is_too_deep(body):
+            return "malformed", ev.Malformed(leg, "nested too deeply")
+        if leg == "caller":
             return wire_caller.decode(body, audio)
         return wire_model.decode(body, audio) if leg == "model" else wire_engine.decode(body)
 
@@ -153,7 +155,7 @@ class Call:
             case ev.SpeechStarted():
                 onset_at = self.turns.started(event, self.hearing.stream.now(at_ns))
                 return self.barge_in.interrupt(stream_sid, at_ns, onset_at, model_cancels=self.session.interrupts)
-            case ev.DtmfPressed() | ev.OperatorInterrupted():
+            case ev.DtmfPressed() | ev.OperatorInterrupted() if self.hearing.playout.is_unplayed:
                 return self.barge_in.interrupt(stream_sid, at_ns, None, model_cancels=False)
             case ev.SpeechStopped():
                 self.turns.stopped(event)
@@ -184,11 +186,12 @@ class Call:
                 item = conversation.item(event.item_id)
                 item.kind, item.role = event.kind, event.role
                 conversation.place(item, event.previous_item_id)
-            case ev.ResponseItemAdded():
+            case ev.ResponseItemAdded() if event.response_id:
                 response, item = conversation.response_item(event.response_id, event.item_id)
-                item.kind, item.is_cut = event.kind, item.is_cut or response.state is Generating.CUT
+                item.kind, item.is_cut = event.kind, item.is_cut or response.was_cut
             case ev.ItemDone():
-                return [*self._finish(), *self.barge_in.item_done(conversation.item(event.item_id))]
+                item = conversation.item(event.item_id)
+                return [*self._finish(), *self.barge_in.item_done(item, is_whole=event.is_whole)]
             case ev.ItemTruncated():
                 self.barge_in.answered(event.item_id, event.audio_end_ms)
             case ev.ItemDeleted():
@@ -202,14 +205,18 @@ class Call:
         if not item.generated_samples:
             item.content_index = event.content_index
         item.grow(event.audio)
-        if response.state is Generating.CUT:
-            item.is_cut = True
+        item.is_cut = item.is_cut or response.was_cut
         if item.is_cut or self.stream_sid is None:
             return []
         return self._speaker.play(self.stream_sid, item, event.audio, self._seq, self.at_ns)
 
     def _response_done(self, event: ev.ResponseDone) -> list[Command]:
         response = self.conversation.response(event.response_id)
+        if event.status == "cancelled":
+            # News of the cancel can come before news of the speech that caused it.
+            response.fact(ResponseFact.CUT)
+            for item in response.items:
+                item.is_cut = item.is_cut or not item.sent_samples
         response.fact(ResponseFact.DONE)
         response.status, response.reason = event.status, event.reason
         if event.status == "failed":

@@ -111,12 +111,15 @@ class Response(msgspec.Struct, eq=False):
 
     response_id: str
     state: Generating = Generating.GENERATING
+    was_cut: bool = False
+    """Nothing that still comes of it is played, done or not."""
     items: list[Item] = []
     status: str = ""
     reason: str = ""
 
     def fact(self, fact: ResponseFact) -> None:
         self.state = after(RESPONSE, self.state, fact)
+        self.was_cut = self.was_cut or self.state is Generating.CUT
 
 
 class Conversation(msgspec.Struct):

@@ -48,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     audio_to: int | None = None
 
 
+_BRACKETS_OR_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _CALLER_KEY = '"payload":"'
 _CALLER_AUDIO = re.compile(r'"payload"\s*:\s*"([^"\\]+)"')
 _MODEL_AUDIO = re.compile(r'"delta"\s*:\s*"([^"\\]+)"')
@@ -80,6 +81,26 @@ def _span(leg: Leg, frame: str) -> tuple[int, int]:
     else:
         found = _MODEL_AUDIO.search(frame) if _MODEL_AUDIO_TYPE.search(frame) else None
     return found.span(1) if found is not None else (0, 0)
+
+
+DEPTH_MAX = 64
+"""No frame of either vendor nests a tenth of this. The decoder's own limit depends on how deep its caller already is,
+and so could differ between a live call and its replay."""
+
+
+def is_too_deep(body: str) -> bool:
+    """Whether JSON nests deeper than any honest frame does, decided by nothing but the frame."""
+    if body.count("[") + body.count("{") <= DEPTH_MAX:
+        return False
+    depth = 0
+    for token in _BRACKETS_OR_STRING.findall(body):
+        if token in "[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                return True
+        elif token in "]}":
+            depth -= 1
+    return False
 
 
 def rebuild(body: str, audio: bytes | None) -> str:

@@ -105,9 +105,10 @@ class ItemAdded(Event, frozen=True, gc=False):
 
 
 class ItemDone(Event, frozen=True, gc=False):
-    """An item will not grow any more."""
+    """An item will not grow any more. `is_whole`: it was generated to its end, as far as the vendor says."""
 
     item_id: str
+    is_whole: bool
 
 
 class ItemTruncated(Event, frozen=True, gc=False):

@@ -241,7 +241,7 @@ class Playout(msgspec.Struct, eq=False):
                 low = max(low, echo.position)
             else:
                 high = min(high, echo.position + date.latest - date.earliest)
-        line = line or self._earliest_line()
+        line, high = line or self._earliest_line(), max(low, high)
         least = max(low, min(date.earliest - line.latest, high))
         most = min(high, max(date.latest - line.earliest, low))
         return Judgement((least + most) // 2, low, high, date.middle, is_estimate=False)

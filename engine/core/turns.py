@@ -22,14 +22,17 @@ class CallerTurns:
 
     def started(self, event: SpeechStarted, now: int) -> int:
         """The caller began to speak; returns when, in stream samples, never later than `now`."""
-        item = self._conversation.item(event.item_id)
-        item.role = "user"
         onset_at = self._session.input.stream_of(samples_of(event.audio_start_ms + self._vad.prefix_padding_ms))
-        item.started_at = now if onset_at is None else min(onset_at, now)
-        return item.started_at
+        started_at = now if onset_at is None else min(onset_at, now)
+        if event.item_id:
+            item = self._conversation.item(event.item_id)
+            item.role, item.started_at = "user", started_at
+        return started_at
 
     def stopped(self, event: SpeechStopped) -> None:
         """The caller fell silent."""
+        if not event.item_id:
+            return
         item = self._conversation.item(event.item_id)
         item.role = "user"
         item.ended_at = self._session.input.stream_of(samples_of(event.audio_end_ms - self._vad.silence_duration_ms))

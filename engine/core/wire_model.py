@@ -59,15 +59,16 @@ class _SessionFrame(msgspec.Struct):
 
 
 class _SpeechFrame(msgspec.Struct):
-    item_id: str
-    audio_start_ms: int = 0
-    audio_end_ms: int = 0
+    item_id: str | None = None
+    audio_start_ms: float | None = None
+    audio_end_ms: float | None = None
 
 
 class _Item(msgspec.Struct):
     id: str
-    type: str
+    type: str = "message"
     role: str | None = None
+    status: str | None = None
 
 
 class _ItemFrame(msgspec.Struct):
@@ -92,12 +93,12 @@ class _WordsFrame(msgspec.Struct):
 class _DeltaFrame(msgspec.Struct, gc=False):
     response_id: str
     item_id: str
-    content_index: int
     delta: str
+    content_index: int | None = None
 
 
 class _Problem(msgspec.Struct):
-    code: str | None = None
+    code: str | int | None = None
     message: str | None = None
     event_id: str | None = None
     type: str | None = None
@@ -110,7 +111,7 @@ class _StatusDetails(msgspec.Struct):
 
 class _Response(msgspec.Struct):
     id: str
-    status: str = ""
+    status: str | None = None
     status_details: _StatusDetails | None = None
 
 
@@ -151,7 +152,7 @@ def _response_item_added(frame: _ItemFrame) -> ev.AnyEvent:
 
 
 def _item_done(frame: _ItemFrame) -> ev.AnyEvent:
-    return ev.ItemDone(frame.item.id)
+    return ev.ItemDone(frame.item.id, frame.item.status != "incomplete")
 
 
 def _caller_words(final: bool) -> Callable[[_WordsFrame], ev.AnyEvent]:
@@ -175,13 +176,13 @@ def _response_done(frame: _ResponseFrame) -> ev.AnyEvent:
     reason = ""
     if details is not None:
         problem = details.error
-        reason = details.reason or (problem and (problem.code or problem.type)) or ""
-    return ev.ResponseDone(response.id, response.status, reason)
+        reason = details.reason or (problem and str(problem.code or problem.type or "")) or ""
+    return ev.ResponseDone(response.id, response.status or "", reason)
 
 
 def _error(frame: _ErrorFrame) -> ev.AnyEvent:
     problem = frame.error
-    return ev.ModelError(problem.code or problem.type or "", problem.message or "", problem.event_id)
+    return ev.ModelError(str(problem.code or problem.type or ""), problem.message or "", problem.event_id)
 
 
 _Reader = tuple[type[msgspec.Struct], Callable[[Any], ev.AnyEvent]]
@@ -191,11 +192,11 @@ _READERS: dict[str, _Reader] = {
     "session.updated": (_SessionFrame, _session_updated),
     "input_audio_buffer.speech_started": (
         _SpeechFrame,
-        lambda frame: ev.SpeechStarted(frame.audio_start_ms, frame.item_id),
+        lambda frame: ev.SpeechStarted(round(frame.audio_start_ms or 0), frame.item_id or ""),
     ),
     "input_audio_buffer.speech_stopped": (
         _SpeechFrame,
-        lambda frame: ev.SpeechStopped(frame.audio_end_ms, frame.item_id),
+        lambda frame: ev.SpeechStopped(round(frame.audio_end_ms or 0), frame.item_id or ""),
     ),
     "conversation.item.added": (_ItemFrame, _item_added),
     "conversation.item.created": (_ItemFrame, _item_added),
@@ -231,7 +232,7 @@ def decode(body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
             frame = _decode_delta(body)
             if audio is None:
                 audio = a2b_base64(frame.delta, strict_mode=True) if frame.delta else b""
-            return kind, ev.ItemAudio(frame.response_id, frame.item_id, frame.content_index, audio)
+            return kind, ev.ItemAudio(frame.response_id, frame.item_id, frame.content_index or 0, audio)
         if kind in _DECODERS:
             read, convert = _DECODERS[kind]
             return kind, convert(read(body))
