@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,6 +20,7 @@ from engine import __version__
 
 if TYPE_CHECKING:
     from replay.paint import Line
+    from replay.runner import Verdict
 
 SAME, DIVERGED, UNKNOWN = 0, 1, 2
 INTERRUPTED = 130
@@ -121,6 +123,7 @@ def call_command(call: str, calls_dir: Path, as_json: bool) -> NoReturn:
         if as_json:
             _emit(data.to_json(data.unreadable_data(str(error))))
         _fail(str(error))
+    _note({path: result.verdict})
     if result.verdict == "unknown":
         _fail(result.reason)
     sys.exit(EXIT_CODES[result.verdict])
@@ -185,6 +188,7 @@ def verify_command(paths: tuple[Path, ...], fail_fast: bool, jobs: int, as_json:
         judged.append(each)
         if fail_fast and each.verdict != "same":
             break
+    _note({Path(each.path): each.verdict for each in judged})
     if as_json:
         _emit(to_json(verify.summary_data(judged, len(logs))))
     else:
@@ -213,6 +217,15 @@ def index_command(calls_dir: Path) -> None:
         _tell(problem)
     _emit(f"{rebuilt.calls} calls indexed in {calls_dir / 'index.db'}\n".encode())
     sys.exit(UNKNOWN if rebuilt.problems else SAME)
+
+
+def _note(verdicts: "dict[Path, Verdict]") -> None:
+    """For `replay ls`. An index that cannot be written (somebody else's folder) is no reason to fail."""
+    from engine.log.errors import LogError
+    from engine.log.index import note_verdicts
+
+    with suppress(LogError):
+        note_verdicts(verdicts)
 
 
 def _tell(message: str) -> None:

@@ -289,6 +289,8 @@ class TestList:
         index.commit()
         index.close()
         assert run("ls", calls_dir=calls).stdout.endswith("  not replayed\n")
+        assert run("last", calls_dir=calls).exit_code == 0
+        assert run("ls", calls_dir=calls).stdout.endswith("  same\n"), "what a replay said is noted"
         (calls / "index.db").write_bytes(b"torn")
         assert run("ls", calls_dir=calls).stdout == before
 

@@ -10,7 +10,7 @@ What was generated and what was heard are two columns of the search, because the
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -113,6 +113,22 @@ def add(calls_dir: Path, row: IndexRow, report: Report) -> None:
             _create(path)
         with _opened(path) as connection:
             _write(connection, row, report)
+
+
+def note_verdicts(verdicts: Mapping[Path, str]) -> None:
+    """Note what replays said of sealed logs, by path, in the index of each log's folder. Logs in no such folder, and in
+    one without an index, are passed over. Raises LogError."""
+    by_folder: dict[Path, list[tuple[str, str]]] = {}
+    for log, verdict in verdicts.items():
+        folder = log.absolute().parent.parent
+        by_folder.setdefault(folder, []).append((verdict, str(log.absolute().relative_to(folder))))
+    for folder, noted in by_folder.items():
+        path = folder / "index.db"
+        if path.exists():
+            with _told(path), _opened(path) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("UPDATE call SET verdict = ? WHERE path = ?", noted)
+                connection.execute("COMMIT")
 
 
 def calls(calls_dir: Path) -> list[IndexRow]:
