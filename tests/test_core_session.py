@@ -202,3 +202,16 @@ def test_an_onset_before_anything_was_appended_is_now() -> None:
     harness.model(build.speech_started(0), build.speech_stopped(0))
     item = harness.call.conversation.items["item_u1"]
     assert (item.started_at, item.ended_at) == (0, None)
+
+
+def test_what_the_session_does_not_say_is_what_was_asked_for() -> None:
+    """An update that repeats only what changed is an answer, too."""
+    harness = Harness()
+    harness.engine(build.leg_opened("caller"))
+    harness.caller(build.connected(), build.started())
+    harness.engine(build.leg_opened("model"))
+    harness.model(build.session_created(), '{"type":"session.updated","session":{"type":"realtime"}}')
+    assert harness.call.session.is_ready
+    assert harness.call.session.interrupts
+    harness.model('{"type":"session.updated","session":{"audio":{"input":{"turn_detection":null}}}}')
+    assert not harness.call.session.interrupts, "nothing listens for the caller any more, so nothing interrupts"

@@ -186,7 +186,7 @@ def test_there_is_a_frame_of_every_type_that_the_model_has() -> None:
             {"input_audio_format": "g711_alaw", "output_audio_format": "g711_ulaw", "turn_detection": {}},
             events.SessionUpdated("audio/pcma", "audio/pcmu", True),
         ),
-        ({"audio": {"input": {"format": {"type": "audio/pcmu"}}}}, events.SessionUpdated("audio/pcmu", "", False)),
+        ({"audio": {"input": {"format": {"type": "audio/pcmu"}}}}, events.SessionUpdated("audio/pcmu", "", None)),
         (
             {"audio": {"input": {"turn_detection": {"interrupt_response": False}}, "output": {}}},
             events.SessionUpdated("", "", False),
@@ -195,7 +195,7 @@ def test_there_is_a_frame_of_every_type_that_the_model_has() -> None:
             {"audio": {"input": {"turn_detection": {"interrupt_response": None}}}},
             events.SessionUpdated("", "", True),
         ),
-        ({}, events.SessionUpdated("", "", False)),
+        ({}, events.SessionUpdated("", "", None)),
     ],
     ids=["beta", "beta with defaults", "no turn detection", "no interrupting", "interrupting by default", "nothing"],
 )

@@ -74,11 +74,11 @@ class SessionCreated(Event, frozen=True, gc=False):
 
 
 class SessionUpdated(Event, frozen=True, gc=False):
-    """The session as it now is. Formats are GA names (`audio/pcmu`)."""
+    """The session as it now is, as far as it is said: formats by their GA names (`audio/pcmu`) or empty; None."""
 
     input_format: str
     output_format: str
-    interrupt_response: bool
+    interrupt_response: bool | None
 
 
 class SpeechStarted(Event, frozen=True, gc=False):

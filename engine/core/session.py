@@ -74,7 +74,7 @@ class ModelSession(msgspec.Struct):
 
     def refusal(self, event: SessionUpdated) -> str | None:
         """Why a session with these formats cannot be used, or None."""
-        if event.input_format == event.output_format == PCMU:
+        if {event.input_format, event.output_format} <= {PCMU, ""}:
             return None
         return f"the model's session has audio {event.input_format} in and {event.output_format} out, not {PCMU}"
 
@@ -83,7 +83,8 @@ class ModelSession(msgspec.Struct):
         then interrupts the greeting, while a greeting asked for after that turn would meet the answer to it."""
         was_ready = self.is_ready
         self.state = after(SESSION, self.state, SessionFact.UPDATED)
-        self.interrupts = event.interrupt_response
+        said = event.interrupt_response
+        self.interrupts = self.settings.vad.interrupt_response if said is None else said
         if was_ready or not self.is_ready:
             return []
         commands: list[Command] = []

@@ -35,7 +35,7 @@ class _TurnDetection(msgspec.Struct):
 
 class _AudioIn(msgspec.Struct):
     format: _Format | None = None
-    turn_detection: _TurnDetection | None = None
+    turn_detection: _TurnDetection | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _AudioOut(msgspec.Struct):
@@ -51,7 +51,7 @@ class _Session(msgspec.Struct):
     audio: _Audio | None = None
     input_audio_format: str | None = None
     output_audio_format: str | None = None
-    turn_detection: _TurnDetection | None = None
+    turn_detection: _TurnDetection | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _SessionFrame(msgspec.Struct):
@@ -140,6 +140,8 @@ def _session_updated(frame: _SessionFrame) -> ev.AnyEvent:
         formats = ((heard.format or _Format()).type, (spoken.format or _Format()).type)
         turns = heard.turn_detection
     input_format, output_format = (BETA_FORMATS.get(name, name) for name in formats)
+    if turns is msgspec.UNSET:
+        return ev.SessionUpdated(input_format, output_format, None)
     return ev.SessionUpdated(input_format, output_format, bool(turns and turns.interrupt_response is not False))
 
 
