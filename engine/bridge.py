@@ -23,7 +23,7 @@ from engine.core import Call, Entry, frame_text, record, split
 from engine.core import Leg as EntryLeg
 from engine.core.commands import AppendAudio, CloseLeg, Command, DialModel, EndCall, Fault
 from engine.dial import DialFailed, Dialled, refused
-from engine.legs import HANDSHAKE_SECONDS, Leg, LegName
+from engine.legs import GIVEN_UP, Leg, LegName
 from engine.log.reader import CallRow
 from engine.outbox import Outbox
 from engine.say import say
@@ -235,26 +235,27 @@ class Bridge:
         self._tell_closed(leg)
 
     async def _run_model(self, model: str) -> None:
-        failure = DialFailed(None, "given up: the call ended first")
+        dialled, failure = None, DialFailed(None, GIVEN_UP)
         with self._dial_scope:
             try:
                 dialled = await self._dial(model)
             except DialFailed as error:
                 failure = error
-            else:
-                outbox = Outbox(dialled.stream, self._limits.outbox_bytes_max)
-                leg = Leg("model", self, outbox, self._limits.model_frame_bytes_max, dialled.request)
-                self._legs["model"] = leg
-        if "model" not in self._legs:
+        if dialled is not None and self._dial_scope.cancel_called:
+            # It succeeded in the very moment in which it was given up, and nobody will close it but us.
+            await trio.aclose_forcefully(dialled.stream)
+            dialled = None
+        if dialled is None:
             self._tell_failed(failure)
             return
+        outbox = Outbox(dialled.stream, self._limits.outbox_bytes_max)
+        leg = Leg("model", self, outbox, self._limits.model_frame_bytes_max, dialled.request)
+        self._legs["model"] = leg
         await leg.run()
         if leg.is_open:
             self._tell_closed(leg)
-        elif leg.refusal is not None:
-            self._tell_failed(refused(leg.refusal))
         else:
-            self._tell_failed(DialFailed(None, f"no WebSocket handshake within {HANDSHAKE_SECONDS:g} s"))
+            self._tell_failed(refused(leg.refusal) if leg.refusal else DialFailed(None, leg.why_not_open))
 
     def _tell_closed(self, leg: Leg) -> None:
         code, reason = leg.closed

@@ -70,6 +70,8 @@ class Dialer:
             raise DialFailed(None, f"{where} did not answer within {CONNECT_SECONDS:g} s") from None
         except socket.gaierror as error:
             raise DialFailed(None, f"no address for {self._hostname}: {error.strerror}") from error
+        except UnicodeError as error:  # a label of over 63 characters, say: not even asked for
+            raise DialFailed(None, f"no address for {self._hostname}: not a host name") from error
         except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
             raise DialFailed(None, f"no connection to {where}: {_cause(error)}") from error
         return Dialled(stream, Upgrade(self._host, f"{self._path}?model={quote(model, safe='')}", self._headers))

@@ -7,20 +7,23 @@ the one that the kernel's wake-up needs:
   each whole message to the call, which steps at once.
 - Out: a frame is encoded and pushed to the outbox (`engine/outbox.py`) within the step that commanded it.
 
-Against a queue, a consumer and a writer task this saves about a third of the CPU of a call. It costs four private names
-of trio-websocket: `_handle_message_event`, `_reader_task`, `_get_request`, `_open_handshake`. Handshakes, pings and
-closing stay the library's.
+Against a queue, a consumer and a writer task this saves about a third of the CPU of a call. Handshakes, pings and
+closing stay the library's, but for what a peer could break with them: `_Socket` and `Leg._read` say what.
+
+All this costs private names. Of trio-websocket: `_reader_task`, `_open_handshake`, `_accept`, `_reject_status` with its
+`_reject_headers` and `_reject_body`, and the handlers that `_Socket` overrides; of wsproto: `_h11_connection`.
 """
 
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal, Protocol
 
+import h11
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
-from wsproto.events import BytesMessage, TextMessage
+from wsproto.events import BytesMessage, Ping, Request, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
@@ -31,6 +34,8 @@ HANDSHAKE_SECONDS = 5.0
 """For the peer's part of the WebSocket handshake, once the stream is open."""
 CLOSE_SECONDS = 2.0
 """For the peer's answer to our close. A peer that takes longer is cut off."""
+GIVEN_UP = "given up: the call ended first"
+"""Why a leg did not open, when nobody waits for it any more."""
 RECEIVE_BYTES = {"caller": 4096, "model": 65536}
 """Read at a time. Twilio sends 400 bytes every 20 ms; the model sends seconds of audio at once."""
 
@@ -59,6 +64,18 @@ class _Socket(WebSocketConnection):
             # The library's reader takes any KeyError for an event type it does not know, and goes on.
             raise RuntimeError(f"KeyError: {error}") from error
 
+    async def _handle_ping_event(self, event: Ping) -> None:
+        # Between our close and the peer's answer wsproto refuses to send a pong, and nobody waits for one.
+        if self._wsproto.state is ConnectionState.OPEN:
+            await super()._handle_ping_event(event)
+
+    async def _handle_request_event(self, event: Request) -> None:
+        # Accepted here, not in another task: whatever is read next is frames. Those that came together with the head
+        # are still where the head was parsed; wsproto hands them on as a client, as a server it forgets them.
+        await self._accept(event, None, [])
+        behind, _ = self._wsproto.handshake._h11_connection.trailing_data
+        self._wsproto.receive_data(behind)
+
 
 class Leg:
     """One WebSocket over `stream`. `run` it in the call's nursery; `send` and `close` never block."""
@@ -74,7 +91,6 @@ class Leg:
         """`request`: shake hands as a client that asks for this. None: as a server."""
         self.name = name
         self.is_open = False
-        self.refusal: ConnectionRejected | None = None
         self._listener = listener
         self._outbox = stream
         self._frame_bytes_max = frame_bytes_max
@@ -82,6 +98,8 @@ class Leg:
         self._parts_bytes = 0
         self._is_deaf = False
         self._is_mute = False
+        self._is_late = False
+        self._is_misunderstood = False
         self._gone = trio.Event()
         self._close_asked = trio.Event()
         self._close_with = (1000, "")
@@ -107,6 +125,23 @@ class Leg:
         if reason is None or reason.code == CloseReason.ABNORMAL_CLOSURE:
             return None, "the connection broke off"
         return int(reason.code), reason.reason or ""
+
+    @property
+    def refusal(self) -> ConnectionRejected | None:
+        """The HTTP answer that came instead of a handshake, if one did; its body as far as that came."""
+        status = self._socket._reject_status
+        return ConnectionRejected(status, self._socket._reject_headers, self._socket._reject_body) if status else None
+
+    @property
+    def why_not_open(self) -> str:
+        """Why the handshake came to nothing, once `run` has returned."""
+        if self._close_asked.is_set():
+            return GIVEN_UP
+        if self._is_late:
+            return f"no WebSocket handshake within {HANDSHAKE_SECONDS:g} s"
+        if self._is_misunderstood:
+            return "the answer was not a WebSocket handshake"
+        return "the connection broke off before the WebSocket handshake was done"
 
     def send(self, frames: Iterable[str]) -> None:
         """Send frames, in order. Too late (the leg is closing) is no error; too many (the outbox is full) is told."""
@@ -150,7 +185,8 @@ class Leg:
             self._listener.frame_too_large(self.name, self._parts_bytes, self._frame_bytes_max)
             return
         if not event.message_finished:
-            self._parts.append(data)
+            if data:  # an empty part counts for nothing, so nothing would bound how many are kept
+                self._parts.append(data)
             return
         self._parts_bytes = 0
         if isinstance(data, str):
@@ -171,19 +207,24 @@ class Leg:
     async def _read(self) -> None:
         try:
             await self._socket._reader_task()
-        except ConnectionRejected as refusal:
-            self.refusal = refusal
+        except (ConnectionRejected, ConnectionClosed):
+            pass
+        except (LocalProtocolError, h11.LocalProtocolError):
+            # The library answers what it cannot read with a refusal, which a client has no way to send.
+            self._is_misunderstood = True
+        except UnicodeError:
+            if self.is_open:
+                raise
+            self._is_misunderstood = True  # a header value that is not ASCII: wsproto decodes it all the same
         self._gone.set()
 
     async def _shake_hands(self) -> None:
-        with trio.move_on_after(HANDSHAKE_SECONDS) as scope:
-            if self._protocol.client:
-                await self._socket._open_handshake.wait()
-            else:
-                await (await self._socket._get_request()).accept()
+        with trio.move_on_after(HANDSHAKE_SECONDS):
+            await self._socket._open_handshake.wait()
             self._open()
-        if scope.cancelled_caught:
-            self._gone.set()
+            return
+        self._is_late = True
+        self._gone.set()
 
     async def _wait_for_close(self) -> None:
         # No message ever reaches the library's queue, so this returns when the socket closes, whoever closed it.

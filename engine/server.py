@@ -12,6 +12,7 @@ What is said there is never what anybody spoke, and never a secret.
 """
 
 from collections import Counter
+from math import inf
 
 import msgspec
 import trio
@@ -30,6 +31,8 @@ from engine.web import Answer, Refused, Request, answer, read_request
 
 STOP_SECONDS = 10.0
 """From hanging up to the last sealed log. A peer that does not answer a close is cut off well before."""
+LOOK_AGAIN_SECONDS = 1.0
+"""Between two looks of /healthz at a disk that failed. Anybody may ask there, as often as they like."""
 CONNECTIONS_MAX = 256
 """Connections that have not yet said what they want. A flood of them must not take the running calls' memory."""
 SIGNATURE = "x-twilio-signature"
@@ -50,6 +53,7 @@ class Server:
         self._ended: Counter[str] = Counter()
         self._calls_taken = 0
         self._log_problem: str | None = None
+        self._looked_at = -inf
         self._is_stopping = trio.Event()
         self._drain_scope = trio.CancelScope()
 
@@ -126,6 +130,8 @@ class Server:
             return await self._webhook(request)
         if request.path == MEDIA_PATH:
             raise Refused(426, f"{MEDIA_PATH} is a WebSocket: ask for an upgrade", (("Upgrade", "websocket"),))
+        if trio.current_time() - self._looked_at >= LOOK_AGAIN_SECONDS:
+            await self._look_again()
         return self._health()
 
     async def _webhook(self, request: Request) -> Answer:
@@ -167,6 +173,7 @@ class Server:
             raise Refused(403, _unsigned(request, self._signatures.media_url))
         if "sec-websocket-key" not in request.headers or request.headers.get("sec-websocket-version") != "13":
             raise Refused(426, "only WebSocket version 13 is spoken here", (("Sec-WebSocket-Version", "13"),))
+        _check_headers(request)
         full = await self._why_full()
         if full is not None:
             raise Refused(503, full)
@@ -191,17 +198,26 @@ class Server:
 
     async def _why_full(self) -> str | None:
         """Why no call is taken now, if none is. A disk that was full is looked at again."""
+        await self._look_again()  # first: what is found below must still hold when the call is taken
         if self._is_stopping.is_set():
             return "the server is stopping"
         if len(self._calls) >= self._config.calls_max:
             return f"calls_max: {self._config.calls_max} calls are up"
-        if self._log_problem is not None:
-            try:
-                await trio.to_thread.run_sync(check_calls_dir, self._config.calls_dir)
-                self._log_problem = None
-            except LogError as error:
-                self._log_problem = str(error)
         return self._degraded() and "calls cannot be logged at the moment"
+
+    async def _look_again(self) -> None:
+        """Whether a disk that failed is back."""
+        problem = self._log_problem
+        if problem is None:
+            return
+        self._looked_at = trio.current_time()
+        try:
+            await trio.to_thread.run_sync(check_calls_dir, self._config.calls_dir)
+        except LogError as error:
+            self._log_problem = str(error)
+        else:
+            if self._log_problem is problem:  # and not that of a call that has ended meanwhile
+                self._log_problem = None
 
     def _degraded(self) -> str | None:
         """Why calls are not logged as they should be, if so."""
@@ -211,6 +227,18 @@ class Server:
 def _unsigned(request: Request, url: str) -> str:
     found = "is not right" if SIGNATURE in request.headers else "is missing"
     return f"X-Twilio-Signature {found}: it must be made with TWILIO_AUTH_TOKEN over {url} (from PUBLIC_URL)"
+
+
+def _check_headers(request: Request) -> None:
+    """That wsproto can decode what it reads of an upgrade: it takes that for granted. Raises Refused."""
+    for name, value in request.headers.items():
+        try:
+            if name == "host":
+                value.encode("latin-1").decode("idna")
+            elif name == "connection" or name.startswith("sec-websocket-"):
+                value.encode("ascii")
+        except UnicodeError:
+            raise Refused(400, f"the {name} header cannot be read") from None
 
 
 def _peer(stream: trio.SocketStream) -> str:

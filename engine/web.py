@@ -12,6 +12,8 @@ HEAD_BYTES_MAX = 16 * 1024
 """Twilio's heads are below 2 KiB; proxies add some."""
 BODY_BYTES_MAX = 64 * 1024
 """A webhook's form is below 4 KiB."""
+REQUEST_BYTES_MAX = HEAD_BYTES_MAX + BODY_BYTES_MAX
+"""As read: a chunked body can be nothing but what stands between its chunks."""
 REQUEST_SECONDS = 10.0
 """For a whole request. A peer that sends a byte now and then is not waited for."""
 LINGER_SECONDS = 1.0
@@ -21,13 +23,13 @@ _RECEIVE_BYTES = 4096
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked. `raw` is every byte read, for who takes over an upgrade. Header names are in lower case."""
+    """What was asked. `raw` is every byte read of an upgrade, for who takes it over. Header names are in lower case."""
 
     method: str
     path: str
     headers: dict[str, str]
-    body: bytes
-    raw: bytes
+    body: bytes = b""
+    raw: bytes = b""
 
     @property
     def asks_for_websocket(self) -> bool:
@@ -68,40 +70,45 @@ async def read_request(stream: trio.abc.ReceiveStream) -> Request | None:
 async def _read(stream: trio.abc.ReceiveStream) -> Request | None:
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
     raw, body = bytearray(), bytearray()
-    head: h11.Request | None = None
+    left = REQUEST_BYTES_MAX
+    head: Request | None = None
     while True:
         event = parser.next_event()
         match event:
             case h11.NEED_DATA:
                 data = bytes(await stream.receive_some(_RECEIVE_BYTES))
-                raw += data
+                left -= len(data)
+                if left < 0:
+                    raise Refused(413, f"the request is over {REQUEST_BYTES_MAX} bytes")
+                if head is None or head.asks_for_websocket:
+                    raw += data
                 parser.receive_data(data)
             case h11.Request():
-                head = event
+                head = _head(event)
+                if not head.asks_for_websocket:
+                    raw.clear()
             case h11.Data():
                 body += event.data
                 if len(body) > BODY_BYTES_MAX:
                     raise Refused(413, f"the body is over {BODY_BYTES_MAX} bytes")
             case h11.EndOfMessage() if head is not None:
-                return _request(head, bytes(body), bytes(raw))
+                return msgspec.structs.replace(head, body=bytes(body), raw=bytes(raw))
             case _:
                 return None
 
 
-def _request(head: h11.Request, body: bytes, raw: bytes) -> Request:
+def _head(head: h11.Request) -> Request:
     return Request(
         method=head.method.decode("ascii"),
         path=head.target.decode("ascii", "replace").partition("?")[0],
         headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
-        body=body,
-        raw=raw,
     )
 
 
 def _words(error: h11.RemoteProtocolError) -> str:
     if error.error_status_hint == 431:
         return f"the request's head is over {HEAD_BYTES_MAX} bytes"
-    return f"not an HTTP request: {error}"
+    return "not an HTTP request"  # h11's own words quote the line, and a signature may be in it
 
 
 async def answer(stream: trio.abc.Stream, what: Answer, *, to: Request | None = None) -> None:

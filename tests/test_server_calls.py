@@ -52,8 +52,9 @@ async def test_a_call_leaves_a_sealed_log_and_a_row_in_the_index(
         (None, "refused with status 401: Incorrect API key provided: sk-…"),
         ("ws://127.0.0.1:9/v1", "no connection to 127.0.0.1:9: Connection refused"),
         ("ws://nowhere.invalid/v1", "no address for nowhere.invalid: "),
+        (f"ws://{'a' * 64}.invalid/v1", f"no address for {'a' * 64}.invalid: not a host name"),
     ],
-    ids=["refused-key", "nobody-listens", "no-such-name"],
+    ids=["refused-key", "nobody-listens", "no-such-name", "no-name-at-all"],
 )
 async def test_a_model_that_cannot_be_had(tmp_path: Path, nursery: trio.Nursery, url: str | None, reason: str) -> None:
     """The caller hears no endless silence: the call ends, and the log says why."""

@@ -86,7 +86,7 @@ async def test_a_webhook_that_is_not_signed_by_twilio(
     said = capsys.readouterr().err
     assert " request.refused status=403 " in said
     assert TOKEN not in said
-    assert "555" not in said
+    assert "5550100" not in said
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,14 @@ async def test_insecure_takes_anyone(tmp_path: Path) -> None:
             426,
             "only WebSocket version 13 is spoken here\n",
         ),
+        (
+            "GET",
+            "/media",
+            UPGRADE | {"Sec-WebSocket-Protocol": "é"} | signature(MEDIA_URL),
+            400,
+            "the sec-websocket-protocol header cannot be read\n",
+        ),
+        ("GET", "/media", UPGRADE | {"Host": "é"} | signature(MEDIA_URL), 400, "the host header cannot be read\n"),
     ],
 )
 async def test_what_is_not_there(
@@ -170,12 +178,49 @@ async def test_a_body_without_an_end(tmp_path: Path) -> None:
         assert await rig.ask("POST", "/twiml", {}, b"x" * 65_537) == (413, "the body is over 65536 bytes\n")
 
 
-async def test_what_is_not_http(tmp_path: Path) -> None:
+async def test_a_body_of_nothing_but_chunk_extensions(nursery: trio.Nursery) -> None:
+    """Each chunk has one byte, and kilobytes that count for nothing. They are bounded too, and not kept."""
+    ours, theirs = trio.testing.memory_stream_pair()
+
+    async def pour() -> None:
+        await theirs.send_all(b"POST /twiml HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(20):
+            await theirs.send_all(b"1;" + b"x" * 15_000 + b"\r\nx\r\n")
+        await theirs.send_all(b"0\r\n\r\n")
+
+    nursery.start_soon(pour)
+    with pytest.raises(web.Refused, match=r"^the request is over 81920 bytes$") as refusal:
+        await web.read_request(ours)
+    assert refusal.value.status == 413
+
+
+async def test_only_an_upgrade_is_kept_as_it_came() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    upgrade = b"GET /media HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nframes"
+    form = b"POST /twiml HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=b"
+    kept = []
+    for data in (upgrade, form):
+        await theirs.send_all(data)
+        request = await web.read_request(ours)
+        assert request is not None
+        kept.append((request.body, request.raw))
+    assert kept == [(b"", upgrade), (b"a=b", b"")]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature : not-for-the-log\r\n\r\n",
+    ],
+    ids=["tls", "a-space-too-many"],
+)
+async def test_what_is_not_http(tmp_path: Path, capsys: pytest.CaptureFixture[str], head: bytes) -> None:
+    """Nothing of it is quoted, neither to who sent it nor on stderr."""
     async with serving(tmp_path) as rig, await rig.connect() as stream:
-        await stream.send_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
-        status, words = await read_answer(stream)
-        assert status == 400
-        assert words.startswith("not an HTTP request: ")
+        await stream.send_all(head)
+        assert await read_answer(stream) == (400, "not an HTTP request\n")
+    assert ' request.refused status=400 why="not an HTTP request" peer=' in capsys.readouterr().err
 
 
 async def test_a_peer_that_says_nothing_and_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
