@@ -8,7 +8,7 @@ Twilio's clock, the one that a recording of the call shares) unless a line says 
 from collections.abc import Iterator
 
 from engine.core.entries import APPEND_BODY
-from engine.core.report import Interrupted, InterruptedItem, Turn
+from engine.core.report import Interrupted, InterruptedItem, Report, Turn
 from engine.log.reader import Row
 from replay.diff import differences, summary
 from replay.paint import Line, Span, Style, line, visible
@@ -46,7 +46,7 @@ def call_lines(log: Log, result: Result) -> Iterator[Line]:
         yield from _heading("Interruptions")
         for number, interruption in enumerate(result.report.interruptions, 1):
             yield from _interruption(number, interruption, turns)
-    yield from _troubles(log)
+    yield from _troubles(log, result.report)
     if result.divergence is not None:
         yield from _heading("Divergence")
         yield from divergence_lines(log, result.divergence)
@@ -146,10 +146,20 @@ def _outcome(item: InterruptedItem, turn: Turn | None) -> list[Span]:
     return spans
 
 
-def _troubles(log: Log) -> Iterator[Line]:
+def _troubles(log: Log, report: Report) -> Iterator[Line]:
     found = troubles(log.rows())
-    if found:
+    if found or report.dropped_ms or report.underruns:
         yield from _heading("Trouble", "times from the call's opening")
+    if report.dropped_ms:
+        kept_ms = log.settings.limits.pending_audio_ms_max
+        told = (
+            f"{report.dropped_ms} ms of the caller came before the model was ready and were dropped; {kept_ms} are kept"
+        )
+        yield Line([("  ", "plain")], [("pending_audio_ms_max: ", "warn"), (told, "plain")])
+    if report.underruns:
+        times = "once" if report.underruns == 1 else f"{report.underruns} times"
+        told = f"{times}, the caller waited in the middle of an item for more of it"
+        yield Line([("  ", "plain")], [("underrun: ", "warn"), (told, "plain")])
     for trouble in found:
         label: list[Span] = [(f"{clock(trouble.at_ns // 1_000_000):>10}  entry {trouble.seq:<6} ", "dim")]
         yield Line(label, [(f"{trouble.what}: ", "warn"), (_clip(visible(trouble.detail)), "plain")])

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.core import Entry
+from engine.core import CallSettings, Entry
 from engine.core.report import Interrupted, InterruptedItem, Turn
+from engine.core.settings import Limits
 from replay.paint import Line, is_terminal, line, plain, print_in_colour, visible
 from replay.rows import Log
 from replay.runner import Result, replay
@@ -273,3 +274,22 @@ def test_a_long_body_is_cut(tmp_path: Path) -> None:
     log: Log = log_of(spoilt)
     report = plain(call_lines(log, replay(log)))
     assert "… (374 more characters)\n" in report
+
+
+def test_what_the_caller_had_to_do_without_is_told() -> None:
+    """A model that is not ready for too long, and then speaks more slowly than its words are played."""
+    call = Harness(CallSettings(limits=Limits(pending_audio_ms_max=200)))
+    call.seq = 1
+    call.engine(build.leg_opened("caller"))
+    call.caller(build.connected(), build.started())
+    call.run(500)
+    call.engine(build.leg_opened("model"))
+    call.model(build.session_created(), build.session_updated())
+    call.model(*build.reply_begun(100))
+    call.run(1_000)
+    call.model(build.item_audio(100))
+    log = replace(log_of(call.entries), settings=call.call.settings)
+    report = plain(call_lines(log, replay(log)))
+    dropped = "300 ms of the caller came before the model was ready and were dropped; 200 are kept"
+    assert f"  pending_audio_ms_max: {dropped}\n" in report
+    assert "  underrun: once, the caller waited in the middle of an item for more of it\n" in report

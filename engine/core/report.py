@@ -65,6 +65,10 @@ class Report(msgspec.Struct, frozen=True):
     interruptions: list[Interrupted]
     malformed: int
     errors: list[str]
+    underruns: int = 0
+    """Times that the caller waited in the middle of an item because no more of it had come."""
+    dropped_ms: int = 0
+    """Of the caller's audio before the model was ready: more than `pending_audio_ms_max` is not kept."""
 
 
 def report(call: Call) -> Report:
@@ -79,6 +83,8 @@ def report(call: Call) -> Report:
         interruptions=[_interruption(each) for each in call.barge_in.interruptions],
         malformed=sum(call.malformed.values()),
         errors=call.errors,
+        underruns=call.hearing.underruns,
+        dropped_ms=ms_of(call.session.dropped_samples),
     )
 
 
