@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import sqlite3
 import subprocess
 import sys
@@ -234,6 +235,30 @@ class TestCouldNotTell:
         assert done.stdout.endswith(f"\nunknown: {reason}\n")
         assert done.stderr == f"replay: {reason}\n"
 
+    def test_a_sealed_log_that_lost_its_end_is_damaged_and_not_the_same(self, calls: Path) -> None:
+        """Cut short it would replay well; but its seal says that there was more."""
+        path = next(calls.glob("*/*.db"))
+        spoiler = sqlite3.connect(path)
+        spoiler.execute("DROP TRIGGER entry_refuses_delete")
+        spoiler.execute("DELETE FROM entry WHERE seq > 150")
+        spoiler.commit()
+        spoiler.close()
+        done = run(path)
+        assert done.exit_code == 2
+        assert done.stderr == f"replay: {path} is damaged: its content does not match the hash in its seal\n"
+
+    def test_a_disk_without_room_for_the_answer_is_said_in_a_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def full(*args: object, **options: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(cli.cli, "main", full)
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert caught.value.code == 2
+        assert capsys.readouterr().err == "replay: No space left on device\n"
+
     def test_json_still_has_every_key(self, tmp_path: Path) -> None:
         done = run(tmp_path / "none.db", "--json")
         made = json.loads(done.stdout)
@@ -374,6 +399,13 @@ class TestVerify:
 
 
 class TestTheCommandItself:
+    def test_it_is_a_module_too(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setattr(sys, "argv", ["replay", "--version"])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_module("replay", run_name="__main__")
+        assert caught.value.code == 0
+        assert capsys.readouterr().out.startswith("replay, version ")
+
     def test_help_has_examples_and_exit_codes(self) -> None:
         done = process("--help")
         assert done.returncode == 0
