@@ -105,7 +105,7 @@ def test_the_type_of_a_step_is_the_frames_own() -> None:
         ("model", '{"type":"rate_limits.updated"}', "rate_limits.updated"),
         ("engine", build.timer_due(), "timer.due"),
     ):
-        harness.put(leg, text)  # type: ignore[arg-type]
+        harness.put(leg, text)  # type: ignore[arg-type]  # one of the three legs, from the table above
         assert harness.last.type == kind
 
 
@@ -278,7 +278,7 @@ def test_a_bug_becomes_a_fault_and_the_call_ends(
 ) -> None:
     harness = in_call()
     monkeypatch.setattr(Call, method, boom)
-    harness.put(leg, text)  # type: ignore[arg-type]
+    harness.put(leg, text)  # type: ignore[arg-type]  # one of the three legs, from the table above
     assert harness.take() == [
         "fault ZeroDivisionError: a bug",
         "close model 1000",

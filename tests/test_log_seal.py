@@ -141,7 +141,7 @@ def test_killed_at_any_line_of_sealing_the_next_start_finishes_it(tmp_path: Path
                         os._exit(7)
                 return trace
 
-            sys.settrace(trace)  # type: ignore[arg-type]
+            sys.settrace(trace)  # type: ignore[arg-type]  # a tracer that returns itself has no type to spell
             seal(path)
             os._exit(0)
 

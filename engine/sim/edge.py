@@ -164,11 +164,6 @@ class TwilioEdge:
         """Each `clear` that took effect."""
         return self._playback.clears
 
-    @property
-    def marks_received(self) -> int:
-        """How many marks were placed."""
-        return self._playback.marks_placed
-
     def _receive_audio(self, payload: str) -> None:
         try:
             audio = a2b_base64(payload, strict_mode=True) if payload else b""
