@@ -18,18 +18,48 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 CORE_FLOORS = (
-    "audio commands entries events machines names settings",
-    "conversation heard stream_clock wire_caller wire_engine wire_model",
-    "playout record session",
-    "hearing turns",
+    "audio entries machines names settings",
+    "heard.alignment heard.languages heard.letters heard.phrases",
+    "heard.features heard.numbers_de heard.numbers_en heard.numbers_es heard.plain heard.proportion heard.units",
+    "heard.speech heard.table",
+    "heard.codes",
+    "heard.amounts",
+    "heard.spoken",
+    "heard.tokens",
+    "heard.said",
+    "heard.graph",
+    "heard.search",
+    "heard.found",
+    "heard.aligner",
+    "heard",
+    "commands conversation events stream_clock",
+    "playout session wire_caller wire_engine wire_model words",
+    "hearing record turns",
     "barge_in talking",
     "call",
     "report",
 )
 """The modules of engine/core from the ground up. A module imports only from floors below its own."""
 
-CORE_OUTSIDE = {"binascii", "bisect", "collections", "enum", "functools", "math", "msgspec", "re", "typing"}
+CORE_OUTSIDE = {
+    *(
+        "array",
+        "binascii",
+        "bisect",
+        "collections",
+        "enum",
+        "functools",
+        "itertools",
+        "math",
+        "operator",
+        "re",
+        "typing",
+    ),
+    *("msgspec", "unicodedata"),
+}
 """What the core may import that is not the core."""
+
+CORE_FACE = Path("engine/core/__init__.py")
 
 REACH = {
     "engine": "engine engine.core engine.log",
@@ -118,7 +148,7 @@ def test_the_core_imports_only_what_is_pure() -> None:
 def test_the_core_imports_only_downwards() -> None:
     """Every module of the core stands on a floor, and needs none on its own floor or above."""
     floors = {f"engine.core.{name}": floor for floor, names in enumerate(CORE_FLOORS) for name in names.split()}
-    modules = {module_name(path): text for path, text in sources("engine/core") if path.name != "__init__.py"}
+    modules = {module_name(path): text for path, text in sources("engine/core") if path != CORE_FACE}
     assert modules.keys() == floors.keys()
     upwards = [
         f"{module} imports {name}"
