@@ -34,6 +34,21 @@ check: $(READY) ## Lint, format, types and installed packages, changing nothing
 bench: $(READY) ## Measure: accuracy over thousands of calls, delays, CPU and log size
 	@$(BIN)/python -m engine.bench $(ARGS)
 
+# A folder of speech with word times; fixtures/speech/README.md describes its form. ARGS=--limits fails on a missed target.
+SPEECH ?= fixtures/speech
+
+.PHONY: words
+words: $(READY) ## Measure how right the heard words are on a folder of speech (SPEECH=folder)
+	@$(BIN)/python -m engine.bench words $(ARGS) $(SPEECH)
+
+.PHONY: fit
+fit: $(READY) ## Fit the table of letters anew on a folder of speech, with word times or without (SPEECH=folder)
+	@$(BIN)/python -m engine.bench fit $(ARGS) $(SPEECH)
+
+.PHONY: referee
+referee: $(VENV)/.referee ## Compare the heard words with a speech recogniser's (SPEECH=folder; installs 40 MB first)
+	@$(BIN)/python -m engine.bench referee $(ARGS) $(SPEECH)
+
 .PHONY: golden
 golden: $(READY) ## Replay every golden log
 	@$(BIN)/replay verify fixtures/golden $(ARGS)
@@ -57,6 +72,7 @@ format: $(READY) ## Format the code and mend what lint can mend
 # Resolved on the oldest Python we support, since packages that only older ones need would be missing otherwise. pip and
 # setuptools are in it too ("unsafe" to pip-compile): sqlite-utils requires the one, building the project the other, and
 # an install with hashes takes nothing that has none. No index address is written: that is the reader's own setting.
+# The referee has a lock of its own, as hardly anybody needs it: the second command reads what it is from pyproject.toml.
 .PHONY: lock
 lock: $(READY) ## Refresh requirements.lock (ARGS=--upgrade: to the newest versions)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
@@ -64,6 +80,10 @@ lock: $(READY) ## Refresh requirements.lock (ARGS=--upgrade: to the newest versi
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --extra dev --all-build-deps --allow-unsafe \
 	    --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --output-file requirements.lock $(ARGS) pyproject.toml
+	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	    print(*p['optional-dependencies']['referee'], sep='\n')" | CUSTOM_COMPILE_COMMAND="make lock" \
+	    $(BIN)/pip-compile --quiet --constraint requirements.lock --strip-extras --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-emit-trusted-host --output-file requirements-referee.lock $(ARGS) -
 
 .PHONY: clean
 clean: ## Remove .venv, caches and builds; recorded calls stay
@@ -79,6 +99,11 @@ $(READY): requirements.lock pyproject.toml | $(BIN)/pip
 	@echo "Installing into $(VENV) (once, about half a minute) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.referee: requirements-referee.lock $(READY)
+	@echo "Installing the referee into $(VENV) (once, 40 MB) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-referee.lock
 	@touch $@
 
 # Debian's python3 has no venv of its own until python3-venv is installed, and leaves half a folder behind when asked.

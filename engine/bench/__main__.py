@@ -3,10 +3,15 @@
 The machine is shared and noisy: ratios and medians of one run mean something, single microseconds do not.
 """
 
+import os
+from pathlib import Path
+
 import click
 
-from engine.bench import accuracy, live, replaying
+from engine.bench import accuracy, fitting, live, replaying
 from engine.bench import sockets as real_sockets
+from engine.bench.words import table
+from engine.bench.words.corpus import SpeechError
 
 
 @click.group(invoke_without_command=True)
@@ -49,6 +54,50 @@ def replay(minutes: float) -> None:
 def calls(at_once: int, at_once_clear: int, seconds: int) -> None:
     """Real sockets: CPU for each second of call, by part, and how soon a clear is on the wire."""
     live.measure(at_once, at_once_clear, seconds, click.echo)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(min=1))
+@click.option("--limits", is_flag=True, help="Fail if a target is missed.")
+def words(folder: Path, jobs: int, limits: bool) -> None:
+    """How right the heard words are on a folder of speech with word times."""
+    try:
+        is_missed = table.measure(folder, jobs, click.echo)
+    except SpeechError as error:
+        raise click.ClickException(str(error)) from error
+    _fail_if(limits and is_missed)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(min=1))
+def referee(folder: Path, jobs: int) -> None:
+    """The heard words against the forced alignment of a speech recogniser, which `make referee` installs."""
+    try:
+        # Not above: it is a development extra.
+        from engine.bench.referee import compare
+
+        compare.measure(folder, jobs, click.echo)
+    except ModuleNotFoundError as error:
+        if error.name != "pocketsphinx":
+            raise
+        raise click.ClickException("pocketsphinx is not installed: `make referee` installs it.") from error
+    except SpeechError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--lang", default="en", show_default=True, help="Which utterances to learn from.")
+@click.option("-o", "--output", default=fitting.TABLE_FILE, show_default=True, type=click.Path(path_type=Path))
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(min=1))
+def fit(folder: Path, lang: str, output: Path, jobs: int) -> None:
+    """Make the table of units anew from a folder of speech, with word times or without."""
+    try:
+        fitting.measure(folder, lang, output, jobs, click.echo)
+    except SpeechError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _fail_if(is_broken: bool) -> None:
