@@ -10,6 +10,11 @@ would need a special case here would be a mistake in the core.
     golden    a log as lines of text that can be reviewed
     text      the call for eyes
     data      the call as JSON
+    spoken    the words of a turn: which were heard, and how sure that is
+    words     the words for eyes, one a line
+    breaks    where speech is cut into subtitles and lines
+    cues      the call as subtitles: who said what, and when
+    subtitles as WebVTT and SRT
     verify    many logs, in parallel
     cli       the `replay` command
 """

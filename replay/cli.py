@@ -19,6 +19,7 @@ import click
 from engine import __version__
 
 if TYPE_CHECKING:
+    from engine.core.report import Turn
     from replay.paint import Line
     from replay.runner import Verdict
 
@@ -81,6 +82,7 @@ def cli() -> None:
       replay CA93f0                     a call, by the beginning of its SID
       replay calls/live/CA93f0….db      any log, also of a running call
       replay last --json | jq .verdict
+      replay words last                 every word, and whether it was heard
       replay ls                         all calls
       replay verify calls --jobs 4      every log in a folder
 
@@ -106,13 +108,12 @@ def call_command(call: str, calls_dir: Path, as_json: bool) -> NoReturn:
     Exit code: 0 the same, 1 diverged, 2 could not tell.
     """
     from engine.log.errors import LogError
-    from engine.log.find import find
     from replay import data, text
     from replay.runner import replay
-    from replay.sources import is_golden, open_log
+    from replay.sources import find_log, open_log
 
     try:
-        path = Path(call) if is_golden(Path(call)) else find(calls_dir, call)
+        path = find_log(calls_dir, call)
         with open_log(path) as log:
             result = replay(log)
             if as_json:
@@ -126,6 +127,58 @@ def call_command(call: str, calls_dir: Path, as_json: bool) -> NoReturn:
     _note({path: result.verdict})
     if result.verdict == "unknown":
         _fail(result.reason)
+    sys.exit(EXIT_CODES[result.verdict])
+
+
+@cli.command("words")
+@click.argument("call")
+@_CALLS_DIR
+@click.option("--item", "item_id", metavar="ID", help="Of this item only.")
+@click.option("--json", "form", flag_value="json", help="Print data, for programs.")
+@click.option("--srt", "form", flag_value="srt", help="Print subtitles as SRT.")
+@click.option("--vtt", "form", flag_value="vtt", help="Print subtitles as WebVTT.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+def words_command(call: str, calls_dir: Path, item_id: str | None, form: str | None, output: Path | None) -> NoReturn:
+    """Show which words were spoken when, and which of them the caller heard.
+
+    CALL is what it is for `replay CALL`. A word has its place in the item's audio, and the time on the clock of the
+    call's stream at which the caller heard it. The caller's own words have no times: of them there is a transcript.
+
+    Subtitles show the call as it was heard, both speakers: nothing of what was cut, and a dash where it broke off.
+    They fit a recording that starts with the stream. The caller's words are spread over the turn.
+
+    \b
+    Examples:
+      replay words last
+      replay words CA93f0 --item item_DsX2
+      replay words last --json | jq '.turns[].words[] | select(.heard == "partly")'
+      replay words last --vtt -o call.vtt && mpv --sub-file=call.vtt recording.wav
+
+    Exit code: 0 the same, 1 diverged, 2 could not tell, or no such item.
+    """
+    from engine.log.errors import LogError
+    from replay import data, words
+    from replay.runner import replay
+    from replay.sources import find_log, open_log
+
+    try:
+        path = find_log(calls_dir, call)
+        with open_log(path) as log:
+            result = replay(log)
+        turns = words.turns_of(result, item_id)
+    except LogError as error:
+        if form == "json":
+            _write(output, data.to_json(words.unreadable_words(str(error))))
+        _fail(str(error))
+    if form == "json":
+        _write(output, data.to_json(words.words_data(log, result, turns)))
+    elif form is not None:
+        _write(output, _subtitles(form, turns))
+    else:
+        _emit_lines(words.words_lines(turns), output)
+    _note({path: result.verdict})
+    if result.verdict != "same":
+        _tell(result.reason)
     sys.exit(EXIT_CODES[result.verdict])
 
 
@@ -237,13 +290,34 @@ def _fail(message: str) -> NoReturn:
     sys.exit(UNKNOWN)
 
 
-def _emit_lines(lines: "Iterable[Line]") -> None:
+def _subtitles(form: str, turns: "list[Turn]") -> bytes:
+    from replay import subtitles
+    from replay.cues import cues, has_no_place
+
+    for turn in filter(has_no_place, turns):
+        _tell(f"{turn.item_id} is left out: nothing tells when it was said")
+    write = subtitles.srt if form == "srt" else subtitles.vtt
+    return write(cues(turns)).encode()
+
+
+def _emit_lines(lines: "Iterable[Line]", output: Path | None = None) -> None:
     from replay import paint
 
-    if paint.is_terminal(sys.stdout):
+    if output is None and paint.is_terminal(sys.stdout):
         paint.print_in_colour(lines)
     else:
-        _emit(paint.plain(lines).encode())
+        _write(output, paint.plain(lines).encode())
+
+
+def _write(output: Path | None, made: bytes) -> None:
+    """Write to a file if one is named, else to stdout."""
+    if output is None:
+        _emit(made)
+        return
+    try:
+        output.write_bytes(made)
+    except OSError as error:
+        _fail(f"{output}: {error.strerror}")
 
 
 def _emit(output: bytes) -> None:

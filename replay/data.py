@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from engine.core import Entry
+from engine.core.report import Turn
 from engine.log.folder import LIVE
 from replay.diff import differences
 from replay.rows import Log
 from replay.runner import Counts, Divergence, Result
+from replay.spoken import first_words, how_heard
 
 JsonObject = dict[str, Any]
 
@@ -32,9 +34,19 @@ def call_data(log: Log, result: Result) -> JsonObject:
         "cut": result.cut,
         "divergence": divergence_data(result.divergence),
         "counts": msgspec.to_builtins(result.counts),
-        "turns": msgspec.to_builtins(result.report.turns),
+        "turns": [turn_data(turn) for turn in result.report.turns],
         "interruptions": msgspec.to_builtins(result.report.interruptions),
     }
+
+
+def turn_data(turn: Turn) -> JsonObject:
+    """A turn; with the text at the bounds, and of each word how it was heard."""
+    made: JsonObject = msgspec.to_builtins(turn)
+    made["heard_text_min"] = first_words(turn, turn.heard_words_min)
+    made["heard_text_max"] = first_words(turn, turn.heard_words_max)
+    for index, word in enumerate(made["words"]):
+        word["heard"] = how_heard(turn, index)
+    return made
 
 
 def ended_of(log: Log, result: Result) -> str | None:

@@ -4,8 +4,8 @@ The first line says what the story is and why it is as it is; then one line per 
 (`fold`). Bodies stand as JSON where the JSON gives back every byte, else as a string. Times are milliseconds.
 
 Audio is its length and a hash. On reading, silence of that length takes its place, which decides the same, since the
-core counts samples; only the heard text of an interrupted item depends on how it sounds. So the audio of such items is
-kept, in a file of the same name that ends in `.ulaw`.
+core counts samples; only where its words are depends on how an item sounds. So the audio of items that were heard, or
+whose words were looked for, is kept, in a file of the same name that ends in `.ulaw`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,7 @@ from msgspec.structs import astuple
 
 from engine.core import FORMAT, Call, CallSettings, Entry, report, wire_model
 from engine.core import events as ev
+from engine.core.commands import AlignItem
 from engine.log.errors import LogDamagedError, LogError, LogFormatError
 from engine.log.reader import Row
 from replay.fold import fold
@@ -100,21 +101,19 @@ def read_header(path: Path, line: str) -> Header:
 
 
 def _needed_audio(settings: CallSettings, entries: Sequence[Entry]) -> frozenset[int]:
-    """The entries whose sound decides what text was heard: the audio of items that were heard in part."""
+    """The entries whose sound says where words are: the audio of items that were heard or searched."""
     call = Call(settings)
     bringers: dict[str, list[int]] = {}
+    needed: set[str] = set()
     for entry in entries:
         if entry.kind == "input":
-            call.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
+            step = call.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
+            needed |= {command.item_id for command in step.commands if isinstance(command, AlignItem)}
             event = wire_model.decode(entry.body, entry.audio)[1] if entry.leg == "model" else None
             if isinstance(event, ev.ItemAudio):
                 bringers.setdefault(event.item_id, []).append(entry.seq)
-    return frozenset(
-        seq
-        for turn in report(call).turns
-        if turn.interrupted and 0 < turn.heard_ms < turn.generated_ms
-        for seq in bringers.get(turn.item_id, [])
-    )
+    needed |= {turn.item_id for turn in report(call).turns if turn.heard_max_ms}
+    return frozenset(seq for item_id in needed for seq in bringers.get(item_id, []))
 
 
 def _rows(path: Path, lines: list[str], audio: bytes) -> Iterator[Row]:

@@ -39,9 +39,22 @@ WIDTH_MIN = 20
 """Columns for text beside a label, however narrow the terminal is."""
 
 
+_JOINERS = "\u200c\u200d"
+"""Neither printable nor harmful: Persian words and many emoji are not themselves without them."""
+
+
 def visible(text: str) -> str:
     """`text` on one line, with nothing in it that a terminal would obey: transcripts come from strangers."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(text.split()))
+    return "".join(char if _shows(char) else repr(char)[1:-1] for char in " ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """A word without what `visible` would only name: for where names of characters are in the way."""
+    return "".join(filter(_shows, text))
+
+
+def _shows(char: str) -> bool:
+    return char.isprintable() or char in _JOINERS
 
 
 def line(*text: str | Span, label: str | list[Span] = "") -> Line:

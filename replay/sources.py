@@ -8,6 +8,7 @@ import msgspec
 
 from engine.core import CallSettings
 from engine.log.errors import LogError, LogFormatError
+from engine.log.find import find
 from engine.log.reader import LoggedCall, read_call
 from replay.golden import SUFFIX, read_golden
 from replay.rows import Head, Log
@@ -18,6 +19,11 @@ INDEX = "index.db"
 def is_golden(path: Path) -> bool:
     """Whether the name is that of a golden log."""
     return path.suffix == SUFFIX
+
+
+def find_log(calls_dir: Path, call: str) -> Path:
+    """The log that a person means by `call`: see `engine.log.find`; a golden log is named by its path."""
+    return Path(call) if is_golden(Path(call)) else find(calls_dir, call)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from replay.diff import differences, summary
 from replay.paint import Line, Span, Style, line, visible
 from replay.rows import Log
 from replay.runner import Divergence, Result
+from replay.spoken import doubt, how_far, how_much, unit
 from replay.trouble import troubles
 
 TEXT_MAX = 160
@@ -81,8 +82,7 @@ def _conversation(turns: list[Turn]) -> Iterator[Line]:
         style: Style = "caller" if turn.speaker == "caller" else "assistant"
         label: list[Span] = [(f"{clock(turn.start_ms):>10}  ", "dim"), (f"{turn.speaker:<9}  ", style)]
         yield Line(label, _words(turn))
-        note = _how_much(turn)
-        if note:
+        for note in _notes(turn):
             yield line((note, "dim"), label=" " * 23)
 
 
@@ -97,15 +97,16 @@ def _words(turn: Turn) -> list[Span]:
     return [(heard + gap, "plain"), (unheard.strip(), "unheard")]
 
 
-def _how_much(turn: Turn) -> str:
-    """Nothing to say of a turn that was heard to its end."""
+def _notes(turn: Turn) -> Iterator[str]:
+    """Nothing to say of a turn that was heard to its end, nor of its words where they are certain."""
     if turn.speaker == "caller" or (turn.heard_ms >= turn.generated_ms and not turn.interrupted):
-        return ""
+        return
     cut = ", interrupted" if turn.interrupted else ""
     if turn.heard_max_ms == 0:
-        return f"{turn.item_id}: heard nothing of {turn.generated_ms} ms{cut}"
-    bounds = f"({turn.heard_min_ms} to {turn.heard_max_ms}; {turn.method})"
-    return f"{turn.item_id}: heard {turn.heard_ms} of {turn.generated_ms} ms {bounds}{cut}"
+        yield f"{turn.item_id}: heard nothing of {turn.generated_ms} ms{cut}"
+        return
+    yield f"{turn.item_id}: heard {how_much(turn)}{cut}"
+    yield from filter(None, (how_far(turn), doubt(turn, unit(turn))))
 
 
 def _interruption(number: int, cut: Interrupted, turns: dict[str, Turn]) -> Iterator[Line]:

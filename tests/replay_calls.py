@@ -1,6 +1,7 @@
 """The call that the replay's tests replay, and the ways to put it on a disk.
 
-A bakery: the assistant says one sentence of a second, the caller breaks in half-way. Short enough to be asserted whole.
+A bakery: the assistant says one sentence of a second, the caller breaks in half-way. Short enough to be asserted whole;
+but which words were heard is for the aligner to say, and asked of the core (`bakery_turn`): its audio is no speech.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,14 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from engine.core import CallSettings, Entry
+from engine.core.report import Turn
 from engine.log.create import LogFile
 from engine.log.reader import CallRow, Row
 from engine.log.seal import seal
 from engine.log.writer import CallLog
 from replay.golden import Header, make_golden, write_golden
 from replay.rows import Head, Log
+from replay.runner import replay
 from tests import build
 from tests.build import ACCOUNT_SID, CALL_SID, STREAM_SID, Harness
 
@@ -45,6 +48,111 @@ def bakery() -> list[Entry]:
     call.caller(build.stopped())
     call.engine(build.leg_closed("model"), build.leg_closed("caller"))
     return call.entries
+
+
+def bakery_turn() -> Turn:
+    """What the assistant says in the bakery, with the words that the core finds in it."""
+    return replay(log_of(bakery())).report.turns[0]
+
+
+def bakery_brackets() -> tuple[str, str]:
+    """The same as it is shown: what was heard, and what was not."""
+    turn = bakery_turn()
+    return turn.heard_text, turn.generated_text[len(turn.heard_text) :].strip()
+
+
+def _assistant_json() -> dict[str, object]:
+    turn, tokens = bakery_turn(), ["Cash", "or", "credit?", "We", "have", "a", "discount."]
+    ways = ["heard" if index < turn.heard_words else "unheard" for index in range(len(tokens))]
+    if turn.heard_words < len(tokens) and turn.words[turn.heard_words].from_ms is not None:
+        ways[turn.heard_words] = "partly"
+    return {
+        "speaker": "assistant",
+        "item_id": "item_1",
+        "response_id": "resp_1",
+        "start_ms": 100,
+        "end_ms": 620,
+        "generated_text": " ".join(tokens),
+        "heard_text": " ".join(tokens[: turn.heard_words]),
+        "generated_ms": 1000,
+        "heard_ms": 520,
+        "heard_min_ms": 400,
+        "heard_max_ms": 600,
+        "interrupted": True,
+        "method": turn.method,
+        "confidence": turn.confidence,
+        "heard_words": turn.heard_words,
+        "heard_words_min": turn.heard_words_min,
+        "heard_words_max": turn.heard_words_max,
+        "partial": None,
+        "words": [
+            {
+                "text": token,
+                "start_ms": word.start_ms,
+                "end_ms": word.end_ms,
+                "from_ms": word.from_ms,
+                "to_ms": word.to_ms,
+                "heard": way,
+            }
+            for token, word, way in zip(tokens, turn.words, ways, strict=True)
+        ],
+        "heard_text_min": " ".join(tokens[: turn.heard_words_min]),
+        "heard_text_max": " ".join(tokens[: turn.heard_words_max]),
+    }
+
+
+def _caller_json() -> dict[str, object]:
+    return {
+        "speaker": "caller",
+        "item_id": "item_u1",
+        "response_id": None,
+        "start_ms": 600,
+        "end_ms": 880,
+        "generated_text": "Cash.",
+        "heard_text": "Cash.",
+        "generated_ms": 0,
+        "heard_ms": 0,
+        "heard_min_ms": 0,
+        "heard_max_ms": 0,
+        "interrupted": False,
+        "method": "",
+        "confidence": 0.0,
+        "heard_words": 0,
+        "heard_words_min": 0,
+        "heard_words_max": 0,
+        "partial": None,
+        "words": [],
+        "heard_text_min": "Cash.",
+        "heard_text_max": "Cash.",
+    }
+
+
+def bakery_json() -> dict[str, object]:
+    """The call as data, whole."""
+    cut = {"item_id": "item_1", "heard_ms": 520, "action": "truncate", "audio_end_ms": 520, "outcome": "ok"}
+    interruption = {
+        "at_ms": 620,
+        "caller_onset_ms": 600,
+        "clear_sent_ms": 620,
+        "clear_effective_ms": 620,
+        "items": [cut],
+    }
+    return {
+        "call_sid": CALL_SID,
+        "stream_sid": STREAM_SID,
+        "started_at": STARTED_AT,
+        "duration_ms": 1400,
+        "ended": "stop",
+        "format": 1,
+        "rules": 1,
+        "verdict": "same",
+        "reason": "every command is the one that was recorded",
+        "cut": False,
+        "divergence": None,
+        "counts": {"entries": 213, "inputs": 107, "commands": 106, "faults": 0, "malformed": 0},
+        "turns": [_assistant_json(), _caller_json()],
+        "interruptions": [interruption],
+    }
 
 
 def log_of(entries: Sequence[Entry], settings: CallSettings = SETTINGS, head: Head = HEAD) -> Log:

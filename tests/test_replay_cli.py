@@ -16,69 +16,13 @@ from msgspec.structs import replace
 from engine.core import Entry
 from replay import cli
 from tests.build import CALL_SID
-from tests.replay_calls import bakery, call_row, write_live, write_sealed, write_story
+from tests.replay_calls import bakery, bakery_brackets, bakery_json, call_row, write_live, write_sealed, write_story
 
 ROOT = Path(__file__).resolve().parents[1]
 BAKERY = bakery()
 SPOILT = [replace(e, body=e.body.replace(":520", ":400")) if e.seq == 123 else e for e in BAKERY]
 
-BAKERY_JSON = {
-    "call_sid": CALL_SID,
-    "stream_sid": "MZ" + "0123456789abcdef" * 2,
-    "started_at": "2026-11-20T14:03:11.250000+00:00",
-    "duration_ms": 1400,
-    "ended": "stop",
-    "format": 1,
-    "rules": 1,
-    "verdict": "same",
-    "reason": "every command is the one that was recorded",
-    "cut": False,
-    "divergence": None,
-    "counts": {"entries": 211, "inputs": 106, "commands": 105, "faults": 0, "malformed": 0},
-    "turns": [
-        {
-            "speaker": "assistant",
-            "item_id": "item_1",
-            "response_id": "resp_1",
-            "start_ms": 100,
-            "end_ms": 620,
-            "generated_text": "Cash or credit? We have a discount.",
-            "heard_text": "Cash or credit? We",
-            "generated_ms": 1000,
-            "heard_ms": 520,
-            "heard_min_ms": 400,
-            "heard_max_ms": 600,
-            "interrupted": True,
-            "method": "voiced",
-        },
-        {
-            "speaker": "caller",
-            "item_id": "item_u1",
-            "response_id": None,
-            "start_ms": 600,
-            "end_ms": 880,
-            "generated_text": "Cash.",
-            "heard_text": "Cash.",
-            "generated_ms": 0,
-            "heard_ms": 0,
-            "heard_min_ms": 0,
-            "heard_max_ms": 0,
-            "interrupted": False,
-            "method": "",
-        },
-    ],
-    "interruptions": [
-        {
-            "at_ms": 620,
-            "caller_onset_ms": 600,
-            "clear_sent_ms": 620,
-            "clear_effective_ms": 620,
-            "items": [
-                {"item_id": "item_1", "heard_ms": 520, "action": "truncate", "audio_end_ms": 520, "outcome": "ok"}
-            ],
-        }
-    ],
-}
+BAKERY_JSON = bakery_json()
 
 
 @pytest.fixture
@@ -134,7 +78,7 @@ class TestOneCall:
     def test_a_golden_log(self, tmp_path: Path) -> None:
         done = run(write_story(tmp_path / "story.jsonl", BAKERY))
         assert done.exit_code == 0
-        assert "Cash or credit? We [have a discount.]\n" in done.stdout
+        assert "{} [{}]\n".format(*bakery_brackets()) in done.stdout
 
     def test_json_has_the_keys_and_values_that_programs_rely_on(self, calls: Path) -> None:
         done = run("--json", "last", calls_dir=calls)
@@ -353,7 +297,7 @@ class TestVerify:
     def test_all_the_same(self, calls: Path) -> None:
         done = run("verify", calls)
         assert (done.exit_code, done.stderr) == (0, "")
-        assert done.stdout == "verify: 1 logs, 211 entries: 1 same, 0 diverged, 0 unknown\n"
+        assert done.stdout == "verify: 1 logs, 213 entries: 1 same, 0 diverged, 0 unknown\n"
 
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_what_is_not_the_same_is_shown(self, jobs: int, logs: Path) -> None:
@@ -363,7 +307,7 @@ class TestVerify:
         assert first == f"diverged  {logs}/c.jsonl: recorded and replayed part at entry 123"
         assert "    audio_end_ms: recorded 400, replayed 520" in rest
         assert rest[-2].startswith(f"unknown  {logs}/d.db: {logs}/d.db is not a Playhead log")
-        assert rest[-1] == ("verify: 4 logs, 452 entries: 2 same, 1 diverged, 1 unknown; 1 without an end of call")
+        assert rest[-1] == ("verify: 4 logs, 456 entries: 2 same, 1 diverged, 1 unknown; 1 without an end of call")
 
     def test_fail_fast_stops_there(self, logs: Path) -> None:
         done = run("verify", logs, "--fail-fast")
@@ -373,7 +317,7 @@ class TestVerify:
     def test_json(self, logs: Path) -> None:
         made = json.loads(run("verify", logs / "a.jsonl", logs / "c.jsonl", logs / "d.db", "--json").stdout)
         assert made["verdict"] == "diverged"
-        counts = {"logs": 3, "entries": 422, "same": 1, "diverged": 1, "unknown": 1, "cut": 0, "left": 0}
+        counts = {"logs": 3, "entries": 426, "same": 1, "diverged": 1, "unknown": 1, "cut": 0, "left": 0}
         assert made["counts"] == counts
         assert [(log["path"], log["verdict"]) for log in made["logs"]] == [
             (f"{logs}/a.jsonl", "same"),
@@ -413,7 +357,7 @@ class TestTheCommandItself:
         assert b"replay last --json | jq .verdict" in done.stdout
         assert b"Exit code: 0 the same, 1 diverged, 2 could not tell." in done.stdout
 
-    @pytest.mark.parametrize("command", ["call", "ls", "verify", "index"])
+    @pytest.mark.parametrize("command", ["call", "words", "ls", "verify", "index"])
     def test_each_command_has_examples(self, command: str) -> None:
         assert "Examples:\n" in run(command, "--help").stdout
 

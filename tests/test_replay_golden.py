@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.core import Entry
+from engine.core import Entry, report
 from engine.core.audio import SILENCE
 from engine.core.entries import APPEND_BODY
 from engine.log.errors import LogDamagedError, LogError, LogFormatError
@@ -17,6 +17,8 @@ from replay.golden import Header, make_golden, read_golden, write_golden
 from replay.lines import dump_line, load_line
 from replay.rows import entry_of
 from replay.runner import replay
+from tests import build
+from tests.build import Harness
 from tests.replay_calls import HEAD, SETTINGS, bakery, log_of, write_story
 
 BAKERY = bakery()
@@ -73,6 +75,37 @@ def test_the_sound_of_an_interrupted_item_is_kept_in_a_side_file(tmp_path: Path)
     assert (tmp_path / "story.ulaw").read_bytes() == next(e.audio for e in BAKERY if "output_audio.delta" in e.type)
     write_golden(path, make_golden(Header("No audio.", "Cut.", HEAD, SETTINGS), BAKERY[:20]))
     assert not (tmp_path / "story.ulaw").exists()
+
+
+def test_the_sound_of_an_item_that_was_heard_to_its_end_is_kept_too(tmp_path: Path) -> None:
+    """Its words are looked for in it, here and wherever the golden log is replayed."""
+    call = Harness()
+    call.seq = 1
+    call.engine(build.leg_opened("caller"))
+    call.caller(build.connected(), build.started())
+    call.engine(build.leg_opened("model"))
+    call.model(build.session_created(), build.session_updated())
+    call.model(*build.reply_begun(400), build.item_words("Cash or credit?", final=True), *build.reply_done())
+    call.run(1_000)
+    log = read_golden(write_story(tmp_path / "story.jsonl", call.entries))
+    assert (tmp_path / "story.ulaw").stat().st_size == 400 * 8
+    assert replay(log) == replay(log_of(call.entries))
+    assert replay(log).report.turns[0].heard_text == "Cash or credit?"
+
+
+def test_so_is_that_of_an_item_that_was_searched_and_then_found_not_to_have_been_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a search found is in the log, and must be found again."""
+    monkeypatch.setattr("replay.golden.report", lambda call: replace(report(call), turns=[]))
+    write_story(tmp_path / "story.jsonl", BAKERY)
+    assert (tmp_path / "story.ulaw").exists()
+
+
+def test_so_is_that_of_an_item_that_was_being_heard_when_the_log_was_cut(tmp_path: Path) -> None:
+    """Nobody had asked for its words yet."""
+    write_story(tmp_path / "story.jsonl", BAKERY[:100])
+    assert (tmp_path / "story.ulaw").exists()
 
 
 def test_frames_and_echoes_fold_whatever_their_order() -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from replay import cli, paint, verify
-from tests.replay_calls import bakery, write_sealed
+from tests.replay_calls import bakery, bakery_brackets, write_sealed
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,7 +27,7 @@ class TestOnATerminal:
         monkeypatch.setattr(paint, "is_terminal", lambda stream: True)
         done = CliRunner().invoke(cli.cli, ["last"], env={"CALLS_DIR": str(calls)})
         assert done.exit_code == 0
-        assert "Cash or credit? We [have a discount.]\n" in done.stdout
+        assert "{} [{}]\n".format(*bakery_brackets()) in done.stdout
 
     def test_progress_changes_nothing_of_what_passes(self, capsys: pytest.CaptureFixture[str]) -> None:
         judged = [verify.judge(Path(name)) for name in ("a.db", "b.db")]
@@ -36,17 +36,23 @@ class TestOnATerminal:
 
     def test_a_call_is_shown_in_colour(self, calls: Path) -> None:
         shown = on_a_terminal(["last"], calls)
-        assert "\x1b[2;9m[have a discount.]\x1b[0m" in shown
+        assert f"\x1b[2;9m[{bakery_brackets()[1]}]\x1b[0m" in shown
+
+    def test_so_is_each_word_that_was_not_heard(self, calls: Path) -> None:
+        shown = on_a_terminal(["words", "last"], calls)
+        unheard = bakery_brackets()[1].split()
+        assert unheard
+        assert all(f"\x1b[2;9m[{word}]\x1b[0m" in shown for word in unheard[1:])
 
     def test_but_not_for_those_who_want_none(self, calls: Path) -> None:
         shown = on_a_terminal(["last"], calls, NO_COLOR="1")
         assert "\x1b" not in shown
-        assert "[have a discount.]" in shown
+        assert f"[{bakery_brackets()[1]}]" in shown
 
     def test_verify_shows_how_far_it_is(self, calls: Path) -> None:
         shown = on_a_terminal(["verify", str(calls)], calls)
         assert "replaying" in shown
-        assert "1 logs, 211 entries: 1 same" in shown
+        assert "1 logs, 213 entries: 1 same" in shown
 
 
 def on_a_terminal(args: Sequence[str], calls_dir: Path, **env: str) -> str:

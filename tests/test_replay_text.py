@@ -1,5 +1,6 @@
 """The report for eyes, whole: what an engineer reads at night must not be a surprise."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core import CallSettings, Entry
+from engine.core.heard import Partial
 from engine.core.report import Interrupted, InterruptedItem, Turn
 from engine.core.settings import Limits
 from replay.paint import Line, is_terminal, line, plain, print_in_colour, visible
@@ -16,18 +18,19 @@ from replay.text import call_lines, clock, when
 from tests import build
 from tests.build import Harness
 from tests.replay_calls import bakery, log_of
+from tests.replay_turns import assistant
 
 BAKERY = bakery()
 
 HEADER = """\
 CA0123456789abcdef0123456789abcdef   stream MZ0123456789abcdef0123456789abcdef
 2026-11-20 14:03:11 UTC, 0:01.400 long, ended: stop (Twilio said stop)
-211 entries: 106 inputs, 105 commands, 0 faults, 0 malformed; format 1, rules 1, engine 0.1.0
+213 entries: 107 inputs, 106 commands, 0 faults, 0 malformed; format 1, rules 1, engine 0.1.0
 """
 STORY = """
 Conversation   stream time; what was generated and never heard is set apart
   0:00.100  assistant  Cash or credit? We [have a discount.]
-                       item_1: heard 520 of 1000 ms (400 to 600; voiced), interrupted
+                       item_1: heard 520 of 1000 ms (400 to 600), 4 of 7 words (3 to 5), interrupted
   0:00.600  caller     Cash.
 
 Interruptions
@@ -41,7 +44,18 @@ Interruptions
 
 def text_of(entries: Sequence[Entry]) -> str:
     log = log_of(entries)
-    return plain(call_lines(log, replay(log)))
+    return plain(call_lines(log, with_words(replay(log))))
+
+
+def with_words(result: Result) -> Result:
+    """As if the words of the bakery had been found where they are here, whatever the aligner makes of a tone."""
+    found = assistant("Cash or credit? We have a discount.", heard=4)
+    words = {name: getattr(found, name) for name in ("heard_text", "heard_words", "words", "method", "confidence")}
+    turns = [
+        replace(turn, **words, heard_words_min=3, heard_words_max=5) if turn.speaker == "assistant" else turn
+        for turn in result.report.turns
+    ]
+    return replace(result, report=replace(result.report, turns=turns))
 
 
 def story(turns: list[Turn], interruptions: list[Interrupted]) -> str:
@@ -52,21 +66,8 @@ def story(turns: list[Turn], interruptions: list[Interrupted]) -> str:
     return plain(call_lines(log, made)).split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
 
 
-TURN = Turn(
-    speaker="assistant",
-    item_id="item_1",
-    response_id="resp_1",
-    start_ms=1_000,
-    end_ms=2_000,
-    generated_text="One two.",
-    heard_text="One two.",
-    generated_ms=1_000,
-    heard_ms=1_000,
-    heard_min_ms=1_000,
-    heard_max_ms=1_000,
-    interrupted=False,
-    method="",
-)
+TURN = assistant("One two.", each_ms=500)
+CUT = assistant("Call 415-555-0142. Thanks.", heard=1, each_ms=200)
 
 
 def test_the_whole_report() -> None:
@@ -74,9 +75,9 @@ def test_the_whole_report() -> None:
 
 
 def test_a_log_without_an_end_says_so_twice() -> None:
-    report = text_of(BAKERY[:210])
+    report = text_of(BAKERY[:212])
     assert "0:01.400 long, no end in the log (killed, or still running)\n" in report
-    assert report.endswith("\nsame: the log ends here, at entry 210: no end of call\n")
+    assert report.endswith("\nsame: the log ends here, at entry 212: no end of call\n")
 
 
 def test_a_divergence_names_the_entry_both_sides_and_what_stood_around_it() -> None:
@@ -84,7 +85,8 @@ def test_a_divergence_names_the_entry_both_sides_and_what_stood_around_it() -> N
     spoilt = [
         replace(entry, body=entry.body.replace(":520", ":400")) if entry.seq == 123 else entry for entry in BAKERY
     ]
-    assert text_of(spoilt).replace("0123456789abcdef" * 2, "…") == (
+    told = re.sub(r'"words":.*', '"words":…', text_of(spoilt))
+    assert told.replace("0123456789abcdef" * 2, "…") == (
         f"{HEADER}{STORY}".replace("0123456789abcdef" * 2, "…")
         + """
 Divergence
@@ -109,13 +111,12 @@ Divergence
 "mark":{"name":"sentinel-15"}}
   >    123   0:00.620  command model  conversation.item.truncate {"type":"conversation.item.truncate",\
 "event_id":"truncate-1","item_id":"item_1","content_index":0,"audio_end_ms":400}
-       128   0:00.660  input   model  conversation.item.truncated {"type":"conversation.item.truncated",\
+       124   0:00.620  command engine align_item {"type":"align_item","item_id":"item_1","audio_ms":1000,\
+"characters":35,"complete":true,"frames_per_letter":null}
+       125   0:00.620  input   engine item.aligned {"type":"item.aligned","item_id":"item_1","alignment":\
+{"transcript":"Cash or credit? We have a discount.","words":…
+       130   0:00.660  input   model  conversation.item.truncated {"type":"conversation.item.truncated",\
 "event_id":"event_13","item_id":"item_1","content_index":0,"audio_end_ms":520}
-       129   0:00.660  input   model  conversation.item.added {"type":"conversation.item.added","event_id":"event_7",\
-"previous_item_id":"item_1","item":{"id":"item_u1","type":"message",\
-"status":"in_… (38 more characters)
-       204   0:01.400  input   model  input_audio_buffer.speech_stopped {"type":"input_audio_buffer.speech_stopped",\
-"event_id":"event_4","audio_end_ms":1380,"item_id":"item_u1"}
 
 diverged: recorded and replayed part at entry 123
 """
@@ -167,8 +168,13 @@ def test_a_call_without_a_word() -> None:
         (replace(TURN, speaker="caller", generated_text="", heard_text=""), "(no transcript)"),
         (replace(TURN, heard_text="", heard_ms=0, heard_max_ms=0), "[One two.] item_1: heard nothing of 1000 ms"),
         (
-            replace(TURN, heard_text="Other", heard_ms=500, heard_min_ms=400, heard_max_ms=600, method="voiced"),
-            "Other [generated: One two.] item_1: heard 500 of 1000 ms (400 to 600; voiced)",
+            replace(TURN, heard_text="Other", heard_ms=500, heard_min_ms=400, heard_max_ms=600, words=[]),
+            "Other [generated: One two.] item_1: heard 500 of 1000 ms (400 to 600) "
+            "which words is not known: they were not looked for in the audio",
+        ),
+        (
+            replace(TURN, generated_text="", heard_text="", heard_ms=500, heard_min_ms=500, heard_max_ms=500, words=[]),
+            "(no transcript) item_1: heard 500 of 1000 ms",
         ),
         (replace(TURN, start_ms=None), "One two."),
     ],
@@ -177,6 +183,38 @@ def test_turns(turn: Turn, told: str) -> None:
     lines = story([turn], []).splitlines()[1:]
     start = "unknown" if turn.start_ms is None else "0:01.000"
     assert " ".join(" ".join(lines).split()) == f"{start} {turn.speaker} {told}"
+
+
+HEARD_OF_CUT = "Call [415-555-0142. Thanks.] item_1: heard 300 of 600 ms (280 to 320), 1 of 3"
+
+
+@pytest.mark.parametrize(
+    ("turn", "told"),
+    [
+        (CUT, "words, interrupted"),
+        (replace(CUT, confidence=0.5), "words, interrupted"),
+        (replace(CUT, heard_words_max=2), "words (1 to 2), interrupted"),
+        (
+            replace(CUT, confidence=0.49),
+            "words, interrupted words are an estimate: the audio fits the transcript poorly (confidence 0.49)",
+        ),
+        (
+            replace(CUT, method="voiced"),
+            "words, interrupted words are an estimate: the text was spread over the voiced audio",
+        ),
+        (
+            replace(CUT, method="characters"),
+            "characters, interrupted characters are an estimate: the text was spread over the voiced audio",
+        ),
+        (
+            replace(CUT, partial=Partial("415-555-0142.", "four one five five", 4, 10)),
+            'words, interrupted 415-555-0142: heard "four one five five" (4 of 10)',
+        ),
+    ],
+)
+def test_doubts_are_told_and_certainty_makes_no_noise(turn: Turn, told: str) -> None:
+    lines = story([turn], []).splitlines()[1:]
+    assert " ".join(" ".join(lines).split()) == f"0:01.000 assistant {HEARD_OF_CUT} {told}"
 
 
 def test_an_interruption_of_which_little_is_known() -> None:
@@ -232,6 +270,7 @@ def test_clocks() -> None:
 
 def test_nothing_a_stranger_says_reaches_the_terminal() -> None:
     assert visible("a\n\tb \x1b[31mred\u202e") == "a b \\x1b[31mred\\u202e"
+    assert visible("👩\u200d🍳") == "👩\u200d🍳", "what only joins signs does no harm"
 
 
 class _Terminal:
