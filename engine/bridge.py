@@ -7,7 +7,8 @@ two legs, the timer, the dial. What it sends is pushed, not awaited, and only af
 is the order of the steps is the order on the wire.
 
 The core decides; this file carries out. Its own part is small: it tells the core what happens to sockets, wakes it when
-it asked to be woken, and gives up if both legs are gone and the core has not ended the call.
+it asked to be woken, has words looked for, and gives up if nothing is left to wait for and the core has not ended the
+call.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,9 +20,10 @@ import msgspec
 import trio
 
 from engine import __version__
-from engine.core import Call, Entry, frame_text, record, split
+from engine.aligning import Align
+from engine.core import Call, Entry, frame_text, record, split, wire_engine
 from engine.core import Leg as EntryLeg
-from engine.core.commands import AppendAudio, CloseLeg, Command, DialModel, EndCall, Fault
+from engine.core.commands import AlignItem, AppendAudio, CloseLeg, Command, DialModel, EndCall, Fault
 from engine.dial import DialFailed, Dialled, refused
 from engine.legs import GIVEN_UP, Leg, LegName
 from engine.log.reader import CallRow
@@ -53,9 +55,10 @@ Dial = Callable[[str], Awaitable[Dialled]]
 
 
 class Bridge:
-    """Runs one `call` over one socket from Twilio. `dial` opens the model's stream or raises DialFailed."""
+    """Runs one `call` over one socket from Twilio. `dial` opens the model's stream or raises DialFailed; `align` does a
+    search for words without holding up the event loop."""
 
-    def __init__(self, call: Call, log: Recorder, dial: Dial, limits: WireLimits) -> None:
+    def __init__(self, call: Call, log: Recorder, dial: Dial, limits: WireLimits, align: Align) -> None:
         self.fault_seqs: list[int] = []
         """Entries that record what must not happen."""
         self.ended: EndCall | None = None
@@ -63,6 +66,7 @@ class Bridge:
         self._log = log
         self._dial = dial
         self._limits = limits
+        self._align = align
         self._seq = 1
         self._opened_at: float | None = None
         self._started_at = ""
@@ -72,7 +76,7 @@ class Bridge:
         self._armed_ns: float = inf
         self._timer = trio.CancelScope()
         self._legs: dict[str, Leg] = {}
-        self._legs_left = 0
+        self._tasks_left = 0
         self._scope = trio.CancelScope()
         self._dial_scope = trio.CancelScope()
         self._filled: list[LegName] = []
@@ -181,6 +185,8 @@ class Bridge:
             match command:
                 case DialModel():
                     self._start(self._run_model, command.model)
+                case AlignItem():
+                    self._start(self._run_search, command)
                 case CloseLeg() if command.leg in self._legs:
                     self._legs[command.leg].close(command.code, command.reason)
                 case CloseLeg():
@@ -216,17 +222,26 @@ class Bridge:
                 self._at_ns = max(self._at_ns, self._wake_at_ns)
                 self._tell(type="timer.due")
 
-    # The legs
+    # The tasks: the legs, and searches for words
 
     def _start(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
-        self._legs_left += 1
+        self._tasks_left += 1
         self._nursery.start_soon(self._until_gone, task, *args)
 
     async def _until_gone(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
         await task(*args)
-        self._legs_left -= 1
-        if not self._legs_left:
+        self._tasks_left -= 1
+        if not self._tasks_left and self._wake_at_ns is None:
             self._scope.cancel()  # the core has ended the call by now; if not, nothing is left to wait for
+
+    async def _run_search(self, command: AlignItem) -> None:
+        try:
+            alignment = await self._align(command.work)
+        except Exception as error:
+            # No call ends because its words cannot be found. At its end the core waits a while for them, and goes on.
+            say("align.failed", call=self._call.call_sid, error=f"{type(error).__name__}: {error}")
+            return
+        self._step("engine", wire_engine.aligned(command.item_id, alignment), None)
 
     async def _run_caller(self, stream: trio.abc.Stream, received: bytes) -> None:
         outbox = Outbox(stream, self._limits.outbox_bytes_max, received)

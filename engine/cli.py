@@ -28,6 +28,7 @@ _LIMITS = {
     "ready_ms_max": "From start to a model that is ready to talk.",
     "idle_ms_max": "Without any frame from Twilio.",
     "pending_audio_ms_max": "Caller audio that is kept while the model is not ready.",
+    "align_ms_max": "From the end of a call to a log without the words of its last item.",
     "settle_ms": "From a clear to a truncate by estimate, if Twilio does not answer.",
 }
 _WIRE_LIMITS = {

@@ -17,6 +17,7 @@ from math import inf
 import msgspec
 import trio
 
+from engine.aligning import Align, Searcher
 from engine.bridge import Bridge
 from engine.config import Config
 from engine.core import Call
@@ -41,8 +42,10 @@ SIGNATURE = "x-twilio-signature"
 class Server:
     """One port and its calls. `listen`, then `run` it; `stop` it, twice if it is urgent."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, align: Align | None = None) -> None:
         self._config = config
+        self._searcher = Searcher()
+        self._align = align or self._searcher
         self._signatures = Signatures(config.auth_token, config.public_url)
         self._dial = Dialer(config.model_url, config.api_key)
         self._listeners: list[trio.SocketListener] = []
@@ -66,6 +69,7 @@ class Server:
         """Serve until stopped. `listen` first."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._connected, self._listeners)
+            nursery.start_soon(self._searcher.run)
             await self._is_stopping.wait()
             with self._drain_scope, trio.move_on_after(self._config.drain_seconds):
                 await self.all_over()
@@ -179,7 +183,7 @@ class Server:
             raise Refused(503, full)
         config = self._config
         call, log = Call(config.settings), CallLog(config.calls_dir)
-        bridge = Bridge(call, log, self._dial, config.wire_limits)
+        bridge = Bridge(call, log, self._dial, config.wire_limits, self._align)
         self._calls[bridge] = log
         self._calls_taken += 1
         try:

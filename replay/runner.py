@@ -3,6 +3,9 @@
 **The same step as live.** Each logged input goes to `Call.step`; what it commands is put into entries by the same
 `record` that the bridge used; those entries must be the next rows of the log, in every field.
 
+**Searches for words** are done again. What the core commands to be looked for is looked for here, when the log has the
+answer, and the answer must be the same to the byte: it is an input, but not one that came from outside.
+
 **Where a log may end.** Anywhere: the process may have been killed at any entry, even between an input and its
 commands. So rows that are missing at the very end are no divergence; the result says that the log is cut.
 
@@ -21,8 +24,11 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from engine.core import RULES, Call, Entry, Report, record, report
+from engine.core import RULES, Call, Command, Entry, Report, record, report, wire_engine
+from engine.core import events as ev
+from engine.core.commands import AlignItem
 from engine.core.entries import APPEND_BODY
+from engine.core.heard import Work
 from engine.log.errors import LogError
 from engine.log.reader import Row
 from replay.rows import Log, entry_of
@@ -30,13 +36,15 @@ from replay.rows import Log, entry_of
 Verdict = Literal["same", "diverged", "unknown"]
 GAP = "log.gap"
 """The fault that the log itself writes where a full disk made it lose entries."""
+ALIGNED = "item.aligned"
 
 
 class Divergence(msgspec.Struct, frozen=True):
     """The first entry at which log and core part. `at_ns` is on the clock of the call.
 
     `recorded` is None where the core commands something that the log does not have, `replayed` is None where the log
-    has a command that the core does not issue. `cause` is the input that was being decided.
+    has a command that the core does not issue. `cause` is the input that was being decided. Of the answer to a search
+    for words, `recorded` is the input, and `replayed` is what the search gives now.
     """
 
     seq: int
@@ -74,6 +82,10 @@ class _EndCall(msgspec.Struct):
     ended: str
 
 
+class _Answer(msgspec.Struct):
+    item_id: str
+
+
 class _Unsure(Exception):
     """The log does not hold what is needed to tell."""
 
@@ -89,6 +101,8 @@ class _Run:
         self.last_seq = 0
         self.is_cut = True
         self.ended: str | None = None
+        self.searches: dict[str, Work] = {}
+        """What the core wants to be looked for, by item."""
 
     def compare(self) -> Divergence | None:
         """Step and compare, up to the first difference or to the end of the log."""
@@ -99,10 +113,16 @@ class _Run:
                 return self._unasked(row)
             self.input, self.last_seq = row, seq
             counts.inputs += 1
+            if type_ == ALIGNED and (answer := self._answer(body)) not in (None, body):
+                recorded = entry_of(row)
+                self._hand_over(recorded, answer)
+                return Divergence(seq, at_ns, recorded, replace(recorded, body=answer), recorded)
             step = step_call(seq, at_ns, leg, APPEND_BODY if body is None else body, audio)
             if step.type != type_:
                 recorded = entry_of(row)
                 return Divergence(seq, at_ns, recorded, replace(recorded, type=step.type), recorded)
+            if step.commands and type_ != "media":
+                self._take_down(step.commands)
             for entry in record(step.commands, seq + 1, at_ns, seq) if step.commands else ():
                 recorded_row = next(rows, None)
                 if recorded_row is None:
@@ -116,6 +136,23 @@ class _Run:
                     counts.commands += 1
         self.is_cut, self.ended = not self.call.ended, self.call.how_ended
         return None
+
+    def _take_down(self, commands: list[Command]) -> None:
+        self.searches |= {each.item_id: each.work for each in commands if isinstance(each, AlignItem)}
+
+    def _answer(self, body: str | None) -> str | None:
+        """What the answer to a search should have been. None if nothing was asked."""
+        try:
+            item_id = msgspec.json.decode(body or "", type=_Answer).item_id
+        except ev.UNREADABLE:
+            return None
+        work = self.searches.pop(item_id, None)
+        return None if work is None else wire_engine.aligned(item_id, work.done())
+
+    def _hand_over(self, entry: Entry, answer: str | None) -> None:
+        """An input to the core, comparing nothing. Of a search, the core is told what it gives now."""
+        step = self.call.step(entry.seq, entry.at_ns, entry.leg, answer or entry.body, entry.audio)
+        self._take_down(step.commands)
 
     def _unasked(self, row: Row) -> Divergence:
         """An input was due and this came: a command that the core does not issue, or a hole in the log."""
@@ -144,8 +181,7 @@ class _Run:
             if row[2] == "input":
                 self.input = row
                 counts.inputs += 1
-                entry = entry_of(row)
-                self.call.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
+                self._hand_over(entry_of(row), self._answer(row[5]) if row[4] == ALIGNED else None)
             elif row[2] == "fault":
                 counts.faults += 1
             else:

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 import trio
 import trio.testing
 
+from engine.aligning import Align
 from engine.bridge import Bridge, WireLimits
 from engine.core import Call, CallSettings
+from engine.core.heard import Alignment, Work
 from engine.dial import Dialled
 from tests.bridge_peers import CONNECTED, Caller, MemoryLog, Model, start
 
@@ -56,17 +58,24 @@ class Rig:
         return self.log.story()
 
 
+async def align_at_once(work: Work) -> Alignment:
+    """As good as a process, where time stands still."""
+    await trio.lowlevel.checkpoint()
+    return work.done()
+
+
 @asynccontextmanager
 async def bridged(
     settings: CallSettings | None = None,
     limits: WireLimits | None = None,
     model: Model | None = None,
     dial: Callable[[str], Awaitable[Dialled]] | None = None,
+    align: Align | None = None,
 ) -> AsyncIterator[Rig]:
     model, caller, log, call = model or Model(), Caller(), MemoryLog(), Call(settings or CallSettings())
     with trio.fail_after(120):
         async with trio.open_nursery() as nursery:
-            bridge = Bridge(call, log, dial or model.dial(nursery), limits or WireLimits())
+            bridge = Bridge(call, log, dial or model.dial(nursery), limits or WireLimits(), align or align_at_once)
             rig = Rig(call, bridge, caller, model, log)
             nursery.start_soon(rig.run)
             await caller.connect(nursery, rig.far_stream)

@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from engine.core import Call, CallSettings, Command, Entry, Leg, Step, rebuild, record, split
+from engine.core import Call, CallSettings, Command, Entry, Leg, Step, rebuild, record, split, wire_engine
 from engine.core import commands as cmd
+from engine.core.heard import Alignment, Word, Work
 
 CALL_SID = "CA" + "0123456789abcdef" * 2
 STREAM_SID = "MZ" + "0123456789abcdef" * 2
@@ -150,14 +151,16 @@ def item_audio(
     )
 
 
-def item_words(text: str, item: str = "item_1", response: str = "resp_1", final: bool = False) -> str:
+def item_words(
+    text: str, item: str = "item_1", response: str = "resp_1", final: bool = False, content_index: int = 0
+) -> str:
     return frame(
         type=f"response.output_audio_transcript.{'done' if final else 'delta'}",
         event_id="event_9",
         response_id=response,
         item_id=item,
         output_index=0,
-        content_index=0,
+        content_index=content_index,
         **{"transcript" if final else "delta": text},
     )
 
@@ -247,6 +250,13 @@ def operator_hang_up(reason: str = "done") -> str:
     return frame(type="operator.hang_up", reason=reason)
 
 
+def found(text: str, *ends_ms: int, finished: int | None = None, rate: float | None = None) -> Alignment:
+    """What a search could have found: the words of `text`, one right after the other, ending at these times."""
+    begins = (0, *ends_ms)
+    words = [Word(word, *span) for word, span in zip(text.split(), zip(begins, ends_ms, strict=False), strict=True)]
+    return Alignment(text, words, len(words) if finished is None else finished, 0.5, "letters", rate)
+
+
 class Ear:
     """Twilio's side of the caller leg, dates in samples of its own clock."""
 
@@ -286,9 +296,10 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Harness:
-    """One call in virtual time. `settings` may differ; `ear` is the other end of the caller leg."""
+    """One call in virtual time. `settings` may differ; `ear` is the other end of the caller leg. `searches`: words that
+    the core wants to be looked for; unless it is told to leave that to the test, the harness answers at once."""
 
-    def __init__(self, settings: CallSettings | None = None, delay_ms: int = 0) -> None:
+    def __init__(self, settings: CallSettings | None = None, delay_ms: int = 0, answers: bool = True) -> None:
         self.call = Call(settings or CallSettings())
         self.ear = Ear(delay_ms)
         self.at_ns = 0
@@ -296,6 +307,8 @@ class Harness:
         self.entries: list[Entry] = []
         self.sent: list[Sent] = []
         self.last = Step("", [], None)
+        self.answers = answers
+        self.searches: dict[str, Work] = {}
         self._taken = 0
         self._heard_ms = 0
 
@@ -315,12 +328,28 @@ class Harness:
         for row, command in zip(rows, self.last.commands, strict=True):
             self.sent.append(Sent(self.at_ns / MS, row.type, command))
             self.ear.take(command, self.at_ns // NS_PER_SAMPLE)
+            if isinstance(command, cmd.AlignItem):
+                self.searches[command.item_id] = command.work
         check_ledgers(self.call)
-        return self.last.commands
+        commands = self.last.commands
+        while self.answers and self.searches:
+            self.answer(next(iter(self.searches)))
+        return commands
+
+    def answer(self, item: str = "item_1") -> Alignment:
+        """Look for the words of an item, as the core wants it to be done, and tell it."""
+        found = self.searches.pop(item).done()
+        self.engine(wire_engine.aligned(item, found))
+        return found
 
     def caller(self, *frames: str) -> None:
         for text in frames:
             self.put("caller", text)
+
+    def tell(self, alignment: Alignment, item: str = "item_1") -> None:
+        """Answer a search with what the test says."""
+        del self.searches[item]
+        self.engine(wire_engine.aligned(item, alignment))
 
     def model(self, *frames: str) -> None:
         for text in frames:
@@ -359,8 +388,9 @@ class Harness:
         self.at_ns = max(self.at_ns, self.last.wake_at_ns)
         self.engine(timer_due())
 
-    def take(self, but: str = "append") -> list[str]:
-        """What was commanded since the last look, in brief, caller audio passed on left out."""
+    def take(self, *but: str) -> list[str]:
+        """What was commanded since the last look, in brief, caller audio passed on and searches left out."""
+        but = but or ("append", "align")
         fresh, self._taken = self.sent[self._taken :], len(self.sent)
         return [text for text in (brief(each.command) for each in fresh) if not text.startswith(but)]
 
@@ -373,9 +403,11 @@ class Harness:
         }
 
 
-def in_call(settings: CallSettings | None = None, delay_ms: int = 0, interrupt_response: bool = True) -> Harness:
+def in_call(
+    settings: CallSettings | None = None, delay_ms: int = 0, interrupt_response: bool = True, answers: bool = True
+) -> Harness:
     """A call that is up: both legs open, the session ours, 100 ms of silence heard. Nothing yet to `take`."""
-    harness = Harness(settings, delay_ms)
+    harness = Harness(settings, delay_ms, answers)
     harness.engine(leg_opened("caller"))
     harness.caller(connected(), started())
     harness.engine(leg_opened("model"))
@@ -404,8 +436,6 @@ def brief(command: Command) -> str:
             return command.name.rstrip("0123456789-")
         case cmd.ClearPlayout():
             return "clear"
-        case cmd.DialModel():
-            return f"dial {command.model}"
         case cmd.UpdateSession():
             return "update session"
         case cmd.AppendAudio():
@@ -418,6 +448,19 @@ def brief(command: Command) -> str:
             return f"truncate {command.item_id} {command.audio_end_ms}"
         case cmd.DeleteItem():
             return f"delete {command.item_id}"
+        case _:
+            return _engine_brief(command)
+
+
+def _engine_brief(command: cmd.EngineCommand) -> str:
+    match command:
+        case cmd.DialModel():
+            return f"dial {command.model}"
+        case cmd.AlignItem():
+            work = command.work
+            end = "whole" if work.complete else "open"
+            rate = "" if work.frames_per_letter is None else f" at {work.frames_per_letter:g}"
+            return f"align {command.item_id} {work.features.frames * 20} {end}{rate}: {work.transcript}"
         case cmd.CloseLeg():
             return f"close {command.leg} {command.code} {command.reason}".rstrip()
         case cmd.EndCall():

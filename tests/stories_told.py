@@ -15,6 +15,7 @@ need no turn of the caller's to get going.
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -132,6 +133,13 @@ class Told:
         assert line.text.startswith(text), f"{item_id}: {text!r} is not what is said: {line.text!r}"
         assert abs(len(text.split()) - words) <= 1, f"{item_id}: {words} words were heard, not {text!r}"
 
+    def searches(self, item_id: str) -> list[tuple[str, bool]]:
+        """What was looked for in the item: the texts, and whether whole. Each search was answered in the log."""
+        asked = [body for body in map(_body, self.commands("align_item")) if body["item_id"] == item_id]
+        found = [body["alignment"] for body in map(_body, self.inputs("item.aligned")) if body["item_id"] == item_id]
+        assert [body["characters"] for body in asked] == [len(each["transcript"]) for each in found]
+        return [(each["transcript"], body["complete"]) for body, each in zip(asked, found, strict=True)]
+
     def says_nothing_about(self, item_id: str) -> None:
         """The item stays at the model as it is."""
         asked = [self._asked_about(f"conversation.item.{verb}", item_id) for verb in ("truncate", "delete")]
@@ -155,6 +163,11 @@ class Told:
         found = [item for each in self.report.interruptions for item in each.items if item.item_id == item_id]
         assert found, f"{item_id} is in no interruption: {self.report.interruptions}"
         return found[-1]
+
+
+def _body(entry: Entry) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.json.decode(entry.body)
+    return body
 
 
 class Story(msgspec.Struct, frozen=True):

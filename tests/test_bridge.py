@@ -18,7 +18,7 @@ from engine.core.settings import Limits
 from engine.dial import DialFailed, Dialled
 from engine.legs import Leg
 from tests.bridge_peers import CALL_SID, CONNECTED, STOP, STREAM_SID, Caller, MemoryLog, Model, media, start
-from tests.bridge_rig import BEGINNING, bridged
+from tests.bridge_rig import BEGINNING, align_at_once, bridged
 
 
 async def test_a_call_from_its_first_frame_to_stop(autojump_clock: trio.testing.MockClock) -> None:
@@ -446,7 +446,7 @@ async def test_a_bug_in_the_shell_is_not_swallowed(autojump_clock: trio.testing.
     caller = Caller()
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        bridge = Bridge(Call(CallSettings()), Breaking(), Model().dial(nursery), WireLimits())
+        bridge = Bridge(Call(CallSettings()), Breaking(), Model().dial(nursery), WireLimits(), align_at_once)
         nursery.start_soon(call)
         with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="KeyError: 'boom'"), flatten_subgroups=True):
             await bridge.run(ours)

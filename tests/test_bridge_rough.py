@@ -13,7 +13,7 @@ from engine.core import Call, CallSettings
 from engine.core.settings import Limits
 from engine.dial import Dialled, Upgrade
 from tests.bridge_peers import CONNECTED, STOP, MemoryLog, Model, start
-from tests.bridge_rig import BEGINNING, Rig, bridged
+from tests.bridge_rig import BEGINNING, Rig, align_at_once, bridged
 
 HEAD = (
     b"GET /media HTTP/1.1\r\nHost: bridge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -162,7 +162,7 @@ async def talked_to(received: bytes, limits: WireLimits | None = None) -> tuple[
     call = Call(CallSettings(limits=Limits(start_ms_max=500)))
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
-            await Bridge(call, log, Model().dial(nursery), limits or WireLimits()).run(ours, received)
+            await Bridge(call, log, Model().dial(nursery), limits or WireLimits(), align_at_once).run(ours, received)
             nursery.cancel_scope.cancel()
     return log, bytes(await theirs.receive_some())
 

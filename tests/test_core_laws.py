@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.core import Call, CallSettings, Leg, commands, report, split
+from engine.core import Call, CallSettings, Entry, Leg, commands, record, report, split
 from engine.core.settings import Limits
 from tests import build
 from tests.build import Harness, in_call
@@ -176,11 +176,12 @@ def test_the_same_inputs_give_the_same_commands(acts: list[Act]) -> None:
     """Replay is live: the log's inputs, stepped again, give the log's commands, and the same report."""
     harness = played(acts, 40)
     again = Call(QUICK)
-    commanded = []
+    rows: list[Entry] = []
     for entry in harness.entries:
         if entry.kind == "input":
-            commanded += again.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio).commands
-    assert commanded == [each.command for each in harness.sent]
+            step = again.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
+            rows += [entry, *record(step.commands, entry.seq + 1, entry.at_ns, entry.seq)]
+    assert rows == harness.entries
     assert report(again) == report(harness.call)
 
 
@@ -192,7 +193,12 @@ def test_every_report_is_sound_at_any_moment(acts: list[Act], at: int) -> None:
     for turn in report(harness.call).turns:
         assert turn.generated_text.startswith(turn.heard_text)
         assert 0 <= turn.heard_min_ms <= turn.heard_ms <= turn.heard_max_ms <= turn.generated_ms
-        assert (turn.method == "whole") <= (turn.heard_text == turn.generated_text)
+        assert 0 <= turn.heard_words_min <= turn.heard_words <= turn.heard_words_max <= len(turn.words)
+        assert turn.heard_text.split() == [word.text for word in turn.words[: turn.heard_words]]
+        times = [(word.from_ms, word.to_ms) for word in turn.words]
+        heard = [at for span in times[: turn.heard_words] for at in span if at is not None]
+        assert (len(heard), heard) == (2 * turn.heard_words, sorted(heard))
+        assert all(end is None for _, end in times[turn.heard_words :])
 
 
 @settings(max_examples=60)

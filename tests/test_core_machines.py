@@ -80,7 +80,8 @@ def test_a_late_fact_does_not_bring_anything_back() -> None:
     assert after(machines.CALL, Calling.ENDING, CallFact.STARTED) is Calling.ENDING
 
 
-def test_a_call_is_over_when_it_is_ending_and_neither_leg_has_a_socket() -> None:
+def test_a_call_is_over_when_it_is_ending_and_neither_leg_has_a_socket_and_no_words_are_looked_for() -> None:
     gone = {Socket.ABSENT, Socket.CLOSED}
     for call, caller, model in product(Calling, Socket, Socket):
-        assert is_over(call, caller, model) == (call is Calling.ENDING and {caller, model} <= gone)
+        assert is_over(call, caller, model, is_searching=False) == (call is Calling.ENDING and {caller, model} <= gone)
+        assert not is_over(call, caller, model, is_searching=True)

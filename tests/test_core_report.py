@@ -1,9 +1,9 @@
 """What a call came to, as people and `--json` read it."""
 
 from engine.core import report
-from engine.core.report import Interrupted, InterruptedItem, Report, Turn
+from engine.core.report import Interrupted, InterruptedItem, Report, SpokenWord, Turn
 from tests import build
-from tests.build import Harness, in_call
+from tests.build import Harness, found, in_call
 
 
 def reply(harness: Harness, ms: float, words: str, item: str = "item_1", response: str = "resp_1") -> None:
@@ -41,7 +41,7 @@ def test_a_call_that_never_began() -> None:
 
 def test_a_call_with_a_barge_in() -> None:
     """The caller asks, is answered, and talks over the answer half a second in."""
-    harness = in_call()
+    harness = in_call(answers=False)
     harness.model(build.speech_started(0), build.caller_words("How much?"))
     harness.run(1_000)
     harness.model(build.speech_stopped(900), build.item_added("item_u1", role="user"))
@@ -51,9 +51,10 @@ def test_a_call_with_a_barge_in() -> None:
     harness.run(1_600)
     harness.model(build.truncated("item_1", 500), build.item_added("item_u2", previous="item_1", role="user"))
     harness.model(build.caller_words(" Stop. ", item="item_u2"))
+    harness.tell(found("One two three four.", 450, 550, 1_500, 2_000))
     harness.engine(build.operator_hang_up())
-    found = report(harness.call)
-    assert found.turns == [
+    told = report(harness.call)
+    assert told.turns == [
         Turn("caller", "item_u1", None, 100, 400, "How much?", "How much?", 0, 0, 0, 0, False, ""),
         Turn(
             speaker="assistant",
@@ -65,16 +66,27 @@ def test_a_call_with_a_barge_in() -> None:
             heard_text="One",
             generated_ms=2_000,
             heard_ms=500,
-            heard_min_ms=found.turns[1].heard_min_ms,
-            heard_max_ms=found.turns[1].heard_max_ms,
+            heard_min_ms=told.turns[1].heard_min_ms,
+            heard_max_ms=told.turns[1].heard_max_ms,
             interrupted=True,
-            method="voiced",
+            method="letters",
+            confidence=0.5,
+            heard_words=1,
+            heard_words_min=told.turns[1].heard_words_min,
+            heard_words_max=told.turns[1].heard_words_max,
+            words=[
+                SpokenWord("One", 0, 450, 1_000, 1_450),
+                SpokenWord("two", 450, 550, 1_450, None),
+                SpokenWord("three", 550, 1_500, None, None),
+                SpokenWord("four.", 1_500, 2_000, None, None),
+            ],
         ),
         Turn("caller", "item_u2", None, 1_400, None, "Stop.", "Stop.", 0, 0, 0, 0, False, ""),
     ]
     # Between the last mark that was played and the first that was not.
-    assert 300 <= found.turns[1].heard_min_ms <= 500 <= found.turns[1].heard_max_ms <= 700
-    assert found.interruptions == [
+    assert 300 <= told.turns[1].heard_min_ms < 450 < 550 < told.turns[1].heard_max_ms <= 700
+    assert (told.turns[1].heard_words_min, told.turns[1].heard_words_max) == (0, 2)
+    assert told.interruptions == [
         Interrupted(
             at_ms=1_500,
             caller_onset_ms=1_400,
@@ -83,14 +95,16 @@ def test_a_call_with_a_barge_in() -> None:
             items=[InterruptedItem("item_1", 500, "truncate", 500, "ok")],
         )
     ]
-    assert (found.call_sid, found.stream_sid, found.ended) == (build.CALL_SID, build.STREAM_SID, "hangup")
-    assert (found.malformed, found.errors, found.duration_ms) == (0, [], 1_600)
+    assert (told.call_sid, told.stream_sid, told.ended) == (build.CALL_SID, build.STREAM_SID, "hangup")
+    assert (told.malformed, told.errors, told.duration_ms) == (0, [], 1_600)
 
 
 def test_an_answer_heard_to_its_end_keeps_its_text() -> None:
-    harness = in_call()
-    reply(harness, 500, "One two three four.")
+    """Whatever the search for its words has to say."""
+    harness = in_call(answers=False)
+    reply(harness, 500, "One two.")
     harness.run(700)
+    harness.tell(found("One two.", 300, 500, finished=1))
     assert report(harness.call).turns == [
         Turn(
             speaker="assistant",
@@ -98,14 +112,19 @@ def test_an_answer_heard_to_its_end_keeps_its_text() -> None:
             response_id="resp_1",
             start_ms=100,
             end_ms=600,
-            generated_text="One two three four.",
-            heard_text="One two three four.",
+            generated_text="One two.",
+            heard_text="One two.",
             generated_ms=500,
             heard_ms=500,
             heard_min_ms=500,
             heard_max_ms=500,
             interrupted=False,
-            method="whole",
+            method="letters",
+            confidence=0.5,
+            heard_words=2,
+            heard_words_min=2,
+            heard_words_max=2,
+            words=[SpokenWord("One", 0, 300, 100, 400), SpokenWord("two.", 300, 500, 400, 600)],
         )
     ]
 
@@ -121,30 +140,19 @@ def test_an_interrupted_answer_that_was_heard_to_its_end_keeps_its_text() -> Non
     harness.run(2_000)
     assert harness.take() == [], "nothing to mend"
     (turn,) = [turn for turn in report(harness.call).turns if turn.speaker == "assistant"]
-    assert (turn.heard_ms, turn.heard_text, turn.method, turn.interrupted) == (1_000, words, "whole", False)
-
-
-def test_an_answer_whose_generation_had_ended_is_not_guessed_at() -> None:
-    """Audio and transcript are whole, so words are spread over the audio there is, not at a usual rate."""
-    harness = in_call()
-    reply(harness, 1_000, "Six words are said quickly here.")
-    harness.run(600)
-    harness.model(build.speech_started(0))
-    harness.run(700)
-    (turn,) = [turn for turn in report(harness.call).turns if turn.speaker == "assistant"]
-    assert (turn.heard_ms, turn.heard_text, turn.method) == (500, "Six words are", "voiced")
+    assert (turn.heard_ms, turn.heard_text, turn.interrupted) == (1_000, words, False)
 
 
 def test_an_item_stays_whole_when_its_response_is_cut_behind_it() -> None:
     """Two items; the caller speaks when the first is whole and the second is not."""
-    harness = in_call()
-    harness.model(*build.reply_begun(1_000), build.item_words("Six words are said quickly here."), build.item_done())
+    harness = in_call(answers=False)
+    words = build.item_words("Six words are said quickly here.", final=True)
+    harness.model(*build.reply_begun(1_000), words, build.item_done())
     harness.run(600)
     harness.model(build.speech_started(0))
     harness.run(700)
     harness.model(build.response_done(status="cancelled"))
-    (turn,) = [turn for turn in report(harness.call).turns if turn.speaker == "assistant"]
-    assert (turn.heard_ms, turn.heard_text, turn.method) == (500, "Six words are", "voiced")
+    assert harness.searches["item_1"].complete
 
 
 def test_what_an_interruption_still_waits_for_is_pending() -> None:

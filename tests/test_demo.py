@@ -147,8 +147,8 @@ def test_a_call_over_real_sockets(tmp_path: Path, capfd: pytest.CaptureFixture[s
         "caller     begins to speak",
     ]
     assert said[4].startswith("BARGE-IN")
-    assert said[5].startswith("assistant  was heard: Good morning")
-    assert said[6].startswith("bridge     tells the model: truncate item_reply001_1 at ")
+    assert any(line.startswith("assistant  was heard: Good morning") for line in said[5:])
+    assert any(line.startswith("bridge     tells the model: truncate item_reply001_1 at ") for line in said[5:])
     assert said[-1] == "bridge     the call has ended: stop (Twilio said stop)"
     error_ms = re.search(r"the bridge says .* ([+-][0-9.]+) ms", text)
     assert error_ms is not None

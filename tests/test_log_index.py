@@ -30,7 +30,14 @@ def sealed_call(calls_dir: Path, sid: str, started_at: str = "2026-11-21T01:00:0
 
 
 def turn(generated: str, heard: str) -> Turn:
-    return Turn("assistant", "item_1", "resp_1", 100, 900, generated, heard, 1200, 800, 780, 820, True, "envelope")
+    return Turn(
+        *("assistant", "item_1", "resp_1", 100, 900, generated, heard, 1200, 800, 780, 820, True),
+        method="letters",
+        confidence=0.5,
+        heard_words=3,
+        heard_words_min=2,
+        heard_words_max=4,
+    )
 
 
 def judged(calls_dir: Path, path: Path) -> tuple[IndexRow, Report]:
@@ -49,6 +56,7 @@ def dump(calls_dir: Path) -> list[str]:
     """All that the index says, whatever the order it was told in."""
     connection = sqlite3.connect(calls_dir / "index.db")
     columns = "path, number, speaker, item_id, response_id, start_ms, end_ms, generated_text, heard_text, interrupted"
+    columns += ", heard_words, heard_words_min, heard_words_max, method, confidence"
     rows = [str(row) for row in connection.execute(f"SELECT {columns} FROM turn ORDER BY path, number")]
     for query in ("discount", "heard_text : credit", "heard_text : discount", "generated_text : discount"):
         found = connection.execute(
@@ -91,6 +99,7 @@ def test_heard_and_generated_are_searched_apart(tmp_path: Path) -> None:
     path = sealed_call(tmp_path, SIDS[0])
     index.add(tmp_path, *judged(tmp_path, path))
     hit = f"[('{DAY}/{SIDS[0]}.db', 1)]"
+    assert dump(tmp_path)[0].endswith("'Cash or credit?', 1, 3, 2, 4, 'letters', 0.5)")
     assert dump(tmp_path)[1:5] == [
         f"discount: {hit}",
         f"heard_text : credit: {hit}",

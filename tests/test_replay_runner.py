@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from engine.core import Call, Entry
+from engine.core import Call, Entry, wire_engine
+from engine.core.events import ItemAligned
 from engine.log.errors import LogDamagedError, LogError
 from engine.log.reader import Row
 from replay.rows import Log
@@ -21,6 +22,7 @@ from tests.replay_calls import HEAD, SETTINGS, bakery, log_of, renumbered
 BAKERY = bakery()
 COMMANDS = [entry for entry in BAKERY if entry.kind == "command"]
 ONE_OF_EACH = list({entry.type: entry for entry in COMMANDS}.values())
+ANSWER = next(entry for entry in BAKERY if entry.type == "item.aligned")
 TRUNCATE = next(entry for entry in COMMANDS if entry.type == "conversation.item.truncate")
 
 
@@ -36,7 +38,7 @@ def test_the_same_commands_are_the_same() -> None:
     result = replayed(BAKERY)
     assert (result.verdict, result.reason) == ("same", "every command is the one that was recorded")
     assert (result.divergence, result.cut, result.ended) == (None, False, "stop")
-    assert result.counts == Counts(entries=211, inputs=106, commands=105, faults=0, malformed=0)
+    assert result.counts == Counts(entries=213, inputs=107, commands=106, faults=0, malformed=0)
 
 
 def test_a_log_cut_anywhere_is_the_same_to_its_last_entry() -> None:
@@ -131,6 +133,46 @@ def test_an_input_that_is_read_as_another_type_is_a_divergence() -> None:
     assert (divergence.seq, divergence.recorded, divergence.replayed) == (echo.seq, spoilt, echo)
 
 
+def test_an_answer_that_a_search_does_not_give_is_a_divergence() -> None:
+    """One number of it. The rest of the call is then told by what the search gives now."""
+    spoilt = answered(confidence=0.125)
+    result = replayed(changed(ANSWER.seq, lambda _: spoilt))
+    assert (result.verdict, result.reason) == ("diverged", f"recorded and replayed part at entry {ANSWER.seq}")
+    divergence = result.divergence
+    assert divergence is not None
+    assert (divergence.recorded, divergence.replayed, divergence.cause) == (spoilt, ANSWER, spoilt)
+    whole = replayed(BAKERY)
+    assert (result.report, result.counts) == (whole.report, whole.counts)
+
+
+def test_after_a_divergence_searches_are_still_done_again() -> None:
+    truncate = replace(TRUNCATE, body=TRUNCATE.body.replace(":520", ":400"))
+    spoilt = {TRUNCATE.seq: truncate, ANSWER.seq: answered(confidence=0.125)}
+    result = replayed([spoilt.get(entry.seq, entry) for entry in BAKERY])
+    assert result.divergence is not None
+    assert (result.divergence.seq, result.report) == (TRUNCATE.seq, replayed(BAKERY).report)
+
+
+def test_an_answer_to_no_search_is_for_the_core_to_ignore() -> None:
+    again = replace(answered(confidence=0.125), seq=-1)
+    result = replayed(renumbered([*BAKERY[: ANSWER.seq], again, *BAKERY[ANSWER.seq :]]))
+    assert (result.verdict, result.report) == ("same", replayed(BAKERY).report)
+
+
+def test_an_answer_that_is_no_json_is_another_input() -> None:
+    spoilt = replace(ANSWER, body="{")
+    divergence = replayed(changed(ANSWER.seq, lambda _: spoilt)).divergence
+    assert divergence is not None
+    assert (divergence.recorded, divergence.replayed) == (spoilt, replace(spoilt, type="malformed"))
+
+
+def answered(**changes: object) -> Entry:
+    """The answer, with changes."""
+    event = wire_engine.decode(ANSWER.body)[1]
+    assert isinstance(event, ItemAligned)
+    return replace(ANSWER, body=wire_engine.aligned(event.item_id, replace(event.alignment, **changes)))
+
+
 def test_a_command_before_any_input_is_a_divergence() -> None:
     command = replace(COMMANDS[0], seq=1)
     divergence = replayed([command]).divergence
@@ -172,14 +214,14 @@ def test_a_bug_in_the_core_replays_as_the_same_fault(monkeypatch: pytest.MonkeyP
 
 
 def test_a_fault_that_the_core_does_not_meet_is_a_divergence() -> None:
-    fault = Entry(212, BAKERY[-1].at_ns, "fault", "engine", "fault", '{"type":"fault","reason":"?"}', cause=210)
+    fault = Entry(214, BAKERY[-1].at_ns, "fault", "engine", "fault", '{"type":"fault","reason":"?"}', cause=212)
     result = replayed([*BAKERY, fault])
     assert (result.verdict, result.counts.faults) == ("diverged", 1)
     assert result.divergence is not None
     assert (result.divergence.recorded, result.divergence.replayed) == (fault, None)
 
 
-@pytest.mark.parametrize("entry", [BAKERY[0], BAKERY[1], BAKERY[18], BAKERY[209]], ids=lambda entry: entry.type)
+@pytest.mark.parametrize("entry", [BAKERY[0], BAKERY[1], BAKERY[18], BAKERY[-2]], ids=lambda entry: entry.type)
 def test_a_missing_input_leaves_the_verdict_open(entry: Entry) -> None:
     result = replayed([other for other in BAKERY if other is not entry])
     assert result.verdict == "unknown"

@@ -280,6 +280,7 @@ async def test_health(tmp_path: Path) -> None:
                 "idle_ms_max": 30_000,
                 "pending_audio_ms_max": 10_000,
                 "settle_ms": 1_000,
+                "align_ms_max": 2_000,
                 "caller_frame_bytes_max": 65_536,
                 "model_frame_bytes_max": 4_194_304,
                 "outbox_bytes_max": 2_097_152,

@@ -104,7 +104,7 @@ class TestAStory:
             told.ends("stop")
 
         (tmp_path / "another.jsonl").write_text("")
-        assert bless(story_of(1_000, goes), tmp_path, "first", removes_others=False)
+        assert bless(story_of(300, goes), tmp_path, "first", removes_others=False)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["another.jsonl", "one.jsonl"]
 
     def test_gives_the_same_bytes_again_audio_too(self, tmp_path: Path) -> None:

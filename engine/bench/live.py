@@ -16,9 +16,11 @@ from time import process_time
 import msgspec
 import trio
 
-from engine.bench.serving import TOKEN, serving_bridge, serving_relay
-from engine.bench.stories import replies, turn_cues
+from engine.bench.serving import TICKS, TOKEN, Tick, serving_bridge, serving_relay, serving_ticking
+from engine.bench.stories import TURN_S, replies, turn_cues
 from engine.core import Call, CallSettings, Entry, frame_text, rebuild, record, split
+from engine.core.commands import AlignItem
+from engine.core.heard import Work
 from engine.log.folder import sealed_logs
 from engine.log.reader import read_call
 from engine.log.writer import CallLog
@@ -56,6 +58,27 @@ def measure(at_once: int, at_once_clear: int, seconds: int, say: Say) -> None:
     say(f"{at_once_clear} calls at once: speech_started leaves the model, clear reaches Twilio; {len(delays)} times")
     marks = [f"p{share} {delays[len(delays) * share // 100]:.2f}" for share in (50, 90, 99)]
     say(f"  {', '.join(marks)}, max {delays[-1]:.2f} ms (two socket hops and the simulators' own loop are in it)")
+    say(f"{at_once_clear} calls at once, each interrupted every {TURN_S} s: how late the loop comes to what is due")
+    for words in ("none", "words", "none", "words"):
+        _say_stalls(words, at_once_clear, seconds, say)
+
+
+def _say_stalls(words: str, at_once: int, seconds: int, say: Say) -> None:
+    """`own`: as far as the loop waited for the process's own threads, and not for the machine."""
+    with TemporaryDirectory() as folder:
+        trio.run(_calls, partial(serving_ticking, words), at_once, seconds, Path(folder))
+        ticks = msgspec.json.decode(Path(folder, TICKS).read_bytes(), type=list[Tick])
+        searches = sum(_searches(path) for path in sealed_logs(Path(folder)))
+    name = f"{searches} searches for words" if words == "words" else f"{searches} not done"
+    for what, all_ms in (("", [tick.late_ms for tick in ticks]), ("own ", [tick.own_ms for tick in ticks])):
+        late_ms = sorted(all_ms)
+        marks = [f"p{share} {late_ms[int(len(late_ms) * share / 100)]:.2f}" for share in (50, 99, 99.9)]
+        say(f"  {name:<24}{what:>4}{', '.join(marks)}, longest stall {late_ms[-1]:.2f} ms")
+
+
+def _searches(path: Path) -> int:
+    with read_call(path) as call:
+        return sum(row[4] == "item.aligned" for row in call.rows())
 
 
 async def _calls(
@@ -81,8 +104,10 @@ async def _calls(
 
 
 def _cpu_seconds(pid: int) -> float:
+    """Of a process and those that it has started."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / TICK + sum(_cpu_seconds(int(child)) for child in children)
 
 
 def _seconds(path: Path) -> float:
@@ -93,13 +118,17 @@ def _seconds(path: Path) -> float:
 def _parts(logs: list[Path], folder: Path) -> dict[str, float]:
     """CPU seconds that the core and the log took for these calls, by doing their work again."""
     folder.mkdir()
-    core_s = log_s = 0.0
+    core_s = log_s = words_s = 0.0
     for path in logs:
         with read_call(path) as logged:
             entries, row = list(logged.entries()), logged.call
         begin = process_time()
-        steps = _step_again(entries, msgspec.json.decode(row.config, type=CallSettings))
+        steps, searches = _step_again(entries, msgspec.json.decode(row.config, type=CallSettings))
         core_s += process_time() - begin
+        begin = process_time()
+        for work in searches:
+            work.done()
+        words_s += process_time() - begin
         log = CallLog(folder)
         log.open(row)
         begin = process_time()
@@ -107,12 +136,12 @@ def _parts(logs: list[Path], folder: Path) -> dict[str, float]:
             log.append(step)
         log_s += process_time() - begin
         log.close()
-    return {"the core": core_s, "the log": log_s}
+    return {"the core": core_s, "the log": log_s, "finding words": words_s}
 
 
-def _step_again(entries: list[Entry], settings: CallSettings) -> list[list[Entry]]:
-    """All that happens around `Call.step` but sockets and SQLite."""
-    call, steps = Call(settings), []
+def _step_again(entries: list[Entry], settings: CallSettings) -> tuple[list[list[Entry]], list[Work]]:
+    """All that happens around `Call.step` but sockets and SQLite; and what words are to be looked for in."""
+    call, steps, searches = Call(settings), [], list[Work]()
     for entry in entries:
         if entry.kind == "input":
             body, audio = split(entry.leg, rebuild(entry.body, entry.audio))
@@ -121,7 +150,8 @@ def _step_again(entries: list[Entry], settings: CallSettings) -> list[list[Entry
             for row, command in zip(rows, step.commands, strict=True):
                 frame_text(row, command)
             steps.append([entry, *rows])
-    return steps
+            searches += [command.work for command in step.commands if isinstance(command, AlignItem)]
+    return steps, searches
 
 
 def _clear_delays_ms(edge: Front, model: Front) -> list[float]:

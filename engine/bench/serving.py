@@ -8,10 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import trio
 
 TOKEN = "bench"
+TICKS = "ticks.json"
+"""In its folder, a bridge with a ticking loop leaves its ticks."""
 LISTENING_S_MAX = 20
+
+
+class Tick(msgspec.Struct, frozen=True, array_like=True):
+    """How late an event loop came to something that was due; and how long it waited for the process's own threads."""
+
+    late_ms: float
+    own_ms: float
 
 
 @asynccontextmanager
@@ -35,6 +45,15 @@ async def serving_relay(model_url: str, folder: Path) -> AsyncIterator[tuple[int
     """The same for the bare relay, which has no use for `folder`."""
     port = _free_port()
     async with _serving(["engine.bench.relay", model_url, str(port)], port, dict(os.environ)) as pid:
+        yield pid, port
+
+
+@asynccontextmanager
+async def serving_ticking(words: str, model_url: str, folder: Path) -> AsyncIterator[tuple[int, int]]:
+    """The same for a bridge whose event loop ticks. `words`: whether it looks for "words", or for "none"."""
+    port = _free_port()
+    command = ["engine.bench.ticking", model_url, str(port), str(folder), words]
+    async with _serving(command, port, dict(os.environ)) as pid:
         yield pid, port
 
 

@@ -117,6 +117,10 @@ class BargeIn:
             return None
         return min([*self._owed.values(), *(interruption.deadline_ns for interruption in self._unsettled)])
 
+    def is_unsettled(self, item: Item) -> bool:
+        """Whether it is still to be judged what was heard of an item."""
+        return any(item in each.items for each in self._unsettled)
+
     def item_done(self, item: Item, is_whole: bool = True) -> list[Command]:
         """An item will not grow any more."""
         if not item.is_done:
@@ -159,7 +163,7 @@ class BargeIn:
         return [command for item in dict.fromkeys(items) for command in self._mend(item)]
 
     def _mend(self, item: Item) -> list[Command]:
-        if not (item.is_cut and item.is_done and item.is_speech) or self._is_unsettled(item):
+        if not (item.is_cut and item.is_done and item.is_speech) or self.is_unsettled(item):
             return []
         before = item.repair or Repair("none", outcome="ok")
         if before.action == "delete":
@@ -174,6 +178,3 @@ class BargeIn:
             return []
         item.repair = Repair("truncate", keeps_ms, event_id=self._names.event("truncate"))
         return [TruncateItem(item.repair.event_id, item.item_id, item.content_index, keeps_ms)]
-
-    def _is_unsettled(self, item: Item) -> bool:
-        return any(item in each.items for each in self._unsettled)

@@ -39,6 +39,7 @@ from engine.core.session import SESSION_EVENT_ID, ModelSession
 from engine.core.settings import CallSettings
 from engine.core.talking import Speaker
 from engine.core.turns import CallerTurns
+from engine.core.words import Words
 
 CALL_SID = re.compile(r"CA[0-9A-Za-z]{32}")
 """A call's SID becomes a file name, so nothing else passes (https://www.twilio.com/docs/glossary/what-is-a-sid)."""
@@ -88,6 +89,7 @@ class Call:
         self.session = ModelSession(settings)
         self.turns = CallerTurns(self.conversation, self.session, settings.vad)
         self.barge_in = BargeIn(self.hearing, self.conversation, names, settings.limits)
+        self.words = Words(self.conversation, self.barge_in.is_unsettled, settings.limits)
         self._speaker = Speaker(self.hearing, names.mark, settings.mark_every_ms)
 
     @property
@@ -103,6 +105,7 @@ class Call:
             kind, event = self._decode(leg, body, audio)
             commands = self._caller_audio(event) if type(event) is ev.CallerAudio else self._route(event)
         except Exception as error:
+            self.words.give_up()
             commands = [Fault(f"{type(error).__name__}: {error}"), *self._close("fault", "a bug in the core")]
         return Step(kind, commands, self._wake_at_ns())
 
@@ -142,8 +145,11 @@ class Call:
             case ev.LimitReached():
                 return self._end("limit", f"{event.limit}: {event.value} is over {event.max}")
             case ev.TimerDue():
-                return self._timer_due()
-        return self._live(event) if self.state is Calling.LIVE else self._before_start()
+                return [*self._timer_due(), *self.words.due()]
+            case ev.ItemAligned():
+                self.words.answered(event.item_id, event.alignment)
+                return [*self.words.due(), *self._over()]
+        return [*self._live(event), *self.words.due()] if self.state is Calling.LIVE else self._before_start()
 
     def _live(self, event: ev.AnyEvent) -> list[Command]:
         """Speech, and the echoes of speech: what matters only while the call is up."""
@@ -151,7 +157,11 @@ class Call:
         match event:
             case ev.MarkEchoed():
                 flushed = self.hearing.echoed(event.name, at_ns)
-                return self.barge_in.echoed(flushed, at_ns) if flushed is not None else []
+                if flushed is None:
+                    return []
+                for item in flushed.items():
+                    self.words.touch(item)
+                return self.barge_in.echoed(flushed, at_ns)
             case ev.SpeechStarted():
                 onset_at = self.turns.started(event, self.hearing.stream.now(at_ns))
                 return self.barge_in.interrupt(stream_sid, at_ns, onset_at, model_cancels=self.session.interrupts)
@@ -180,8 +190,8 @@ class Call:
                 self.turns.transcribed(event)
             case ev.ItemTranscript():
                 _, item = conversation.response_item(event.response_id, event.item_id)
-                item.transcript = event.text if event.final else item.transcript + event.text
-                item.transcript_final = event.final
+                item.say(event.content_index, event.text, event.final)
+                self.words.touch(item)
             case ev.ItemAdded():
                 item = conversation.item(event.item_id)
                 item.kind, item.role = event.kind, event.role
@@ -205,6 +215,7 @@ class Call:
         if not item.generated_samples:
             item.content_index = event.content_index
         item.grow(event.audio)
+        self.words.touch(item)
         item.is_cut = item.is_cut or response.was_cut
         if item.is_cut or self.stream_sid is None:
             return []
@@ -271,7 +282,8 @@ class Call:
         if self.state is Calling.AWAITING_START and at_ns >= limits.start_ms_max * MS:
             return self._end("refused", f"start_ms_max: no start within {limits.start_ms_max} ms")
         if self.state is not Calling.LIVE:
-            return []
+            self.errors += self.words.late(at_ns)
+            return self._over()
         if at_ns >= self._heard_caller_ns + self._idle_ns_max:
             return self._end("limit", f"idle_ms_max: no frame from Twilio for {limits.idle_ms_max} ms")
         if self._ready_by_ns is not None and at_ns >= self._ready_by_ns:
@@ -287,7 +299,8 @@ class Call:
             if deadline_ns is not None and deadline_ns < wake_at_ns:
                 wake_at_ns = deadline_ns
             return wake_at_ns
-        return self.settings.limits.start_ms_max * MS if self.state is Calling.AWAITING_START else None
+        is_awaiting = self.state is Calling.AWAITING_START
+        return self.settings.limits.start_ms_max * MS if is_awaiting else self.words.deadline_ns
 
     def _leg(self, event: ev.LegOpened | ev.LegClosed | ev.LegFailed) -> list[Command]:
         fact = SocketFact.OPENED if isinstance(event, ev.LegOpened) else SocketFact.GONE
@@ -309,9 +322,10 @@ class Call:
 
     def _end(self, ended: str, reason: str) -> list[Command]:
         """Bring the call to its end. The first reason stands."""
-        if self.how_ended is None:
-            self.hearing.hang_up(self.at_ns)
-        return self._close(ended, reason)
+        if self.how_ended is not None:
+            return self._over()
+        self.hearing.hang_up(self.at_ns)
+        return [*self.words.end(self.at_ns), *self._close(ended, reason)]
 
     def _close(self, ended: str, reason: str) -> list[Command]:
         """Close the legs that are open; when none is left the call is over. Reads nothing that a bug can have bent."""
@@ -325,7 +339,10 @@ class Call:
             if self.caller is Socket.OPEN:
                 self.caller = after(SOCKET, self.caller, SocketFact.CLOSE_ASKED)
                 commands.append(CloseLeg("caller", CLOSE_CODES.get(ended, CLOSE_NORMAL), ended))
-        if is_over(self.state, self.caller, self.model):
-            self.state = after(CALL, self.state, CallFact.OVER)
-            commands.append(EndCall(self.how_ended, self.why_ended))
-        return commands
+        return [*commands, *self._over()]
+
+    def _over(self) -> list[Command]:
+        if self.how_ended is None or not is_over(self.state, self.caller, self.model, self.words.is_searching):
+            return []
+        self.state = after(CALL, self.state, CallFact.OVER)
+        return [EndCall(self.how_ended, self.why_ended)]

@@ -6,6 +6,8 @@ Audio is never copied into a command's record: it names the entry that brought i
 
 import msgspec
 
+from engine.core.heard import Work
+
 
 class PlayAudio(msgspec.Struct, frozen=True, gc=False):
     """Hand a stretch of an item's audio to Twilio."""
@@ -80,6 +82,13 @@ class DeleteItem(msgspec.Struct, frozen=True):
     item_id: str
 
 
+class AlignItem(msgspec.Struct, frozen=True):
+    """Find the words of an item in its audio, off the event loop: do `work`, and tell what it gives (`ItemAligned`)."""
+
+    item_id: str
+    work: Work
+
+
 class CloseLeg(msgspec.Struct, frozen=True):
     """Close one WebSocket. For the model leg also: give up a dial that is under way."""
 
@@ -103,5 +112,5 @@ class Fault(msgspec.Struct, frozen=True):
 
 CallerCommand = PlayAudio | PlaceMark | ClearPlayout
 ModelCommand = UpdateSession | AppendAudio | CreateResponse | CancelResponse | TruncateItem | DeleteItem
-EngineCommand = DialModel | CloseLeg | EndCall | Fault
+EngineCommand = DialModel | AlignItem | CloseLeg | EndCall | Fault
 Command = CallerCommand | ModelCommand | EngineCommand

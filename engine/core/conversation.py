@@ -9,11 +9,13 @@ there, and a truncate is measured against it), some to the ear's (`heard_samples
 the ear.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import Literal
 
 import msgspec
 
-from engine.core.audio import FRAME_SAMPLES, SAMPLES_PER_MS, loudness, ms_of
+from engine.core.audio import SAMPLES_PER_MS, ms_of
+from engine.core.heard import Alignment, Features
 from engine.core.machines import RESPONSE, Generating, ResponseFact, after
 
 Action = Literal["truncate", "delete", "none"]
@@ -29,6 +31,13 @@ class Repair(msgspec.Struct):
     event_id: str = ""
 
 
+class PartText(msgspec.Struct):
+    """What one part of an item says, so far or (`final`) in the end."""
+
+    text: str = ""
+    final: bool = False
+
+
 class Item(msgspec.Struct, eq=False):
     """One item. Lengths in samples, dates (`*_at`) in stream samples."""
 
@@ -37,9 +46,13 @@ class Item(msgspec.Struct, eq=False):
     role: str | None = None
     response_id: str | None = None
     content_index: int = 0
-    """Of its first audio. The vendor makes one part of audio an item; more would be counted as one."""
+    """Of its first audio, as a truncate names it. All its audio, in the order of arrival, is one timeline."""
     transcript: str = ""
+    """What its parts say, joined in their order."""
     transcript_final: bool = False
+    """No part's words are still coming."""
+    parts: dict[int, "PartText"] = {}
+    """The words of each part that is spoken, by content index. A part of text alone is not spoken and is none."""
     is_done: bool = False
     """It will not grow any more."""
     is_whole: bool = False
@@ -53,10 +66,12 @@ class Item(msgspec.Struct, eq=False):
     """Heard beyond what is proven, as judged at an interruption or at the call's end, with its bounds."""
     tail_low: int = 0
     tail_high: int = 0
-    envelope: bytearray = msgspec.field(default_factory=bytearray)
-    """Loudness of each 20 ms of audio, 0 to 255: what heard text is derived from."""
-    rest: bytes = b""
-    """Audio of the last, unfinished 20 ms."""
+    features: Features = msgspec.field(default_factory=Features)
+    """What is kept of its audio, to find its words in."""
+    alignment: Alignment | None = None
+    """Where its words are in its audio, as far as that was last asked for (see `words`)."""
+    anchors: list[tuple[int, int]] = []
+    """Lengths of it that were proven heard, each with the date at which the ear was there; at most one for a mark."""
     started_at: int | None = None
     ended_at: int | None = None
     repair: Repair | None = None
@@ -67,6 +82,21 @@ class Item(msgspec.Struct, eq=False):
         return self.proven_samples + self.tail_samples
 
     @property
+    def heard_samples_min(self) -> int:
+        """What was heard at the least."""
+        return min(self.proven_samples + self.tail_low, self.heard_samples)
+
+    @property
+    def heard_samples_max(self) -> int:
+        """What can have been heard at the most."""
+        return min(self.proven_samples + self.tail_high, self.generated_samples)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether there is more of it than was heard, because it was cut."""
+        return self.is_cut and self.heard_ms() < self.generated_ms()
+
+    @property
     def is_speech(self) -> bool:
         """Whether this is something the assistant says."""
         return self.kind == "message" and self.role in (None, "assistant")
@@ -74,16 +104,37 @@ class Item(msgspec.Struct, eq=False):
     def grow(self, audio: bytes) -> None:
         """The model generated more of it."""
         self.generated_samples += len(audio)
-        audio = self.rest + audio
-        whole = len(audio) - len(audio) % FRAME_SAMPLES
-        for begin in range(0, whole, FRAME_SAMPLES):
-            self.envelope.append(loudness(audio[begin : begin + FRAME_SAMPLES]))
-        self.rest = audio[whole:]
+        self.features.take(audio)
+
+    def say(self, content_index: int, text: str, final: bool) -> None:
+        """Words of one of its parts: more of them, or (`final`) all of them, whatever was said of them before."""
+        part = self.parts.setdefault(content_index, PartText())
+        part.text, part.final = text if final else part.text + text, final
+        self.transcript_final = all(each.final for each in self.parts.values())
+        self.transcript = part.text if len(self.parts) == 1 else _joined(self.parts)
 
     def prove(self, samples: int, at: int) -> None:
         """The next `samples` of it are known to have been heard, the last of them at `at`."""
         self.proven_samples += samples
         self.ended_at = at
+        # A line that is known better by now may say a little less than it did; the ear does not go back.
+        self.anchors.append((self.proven_samples, max(at, self.anchors[-1][1] if self.anchors else at)))
+
+    def ear_at(self, samples: int, *, is_end: bool) -> int:
+        """When the ear came so far in it: to the end of something, or else to the beginning of what follows. Only of an
+        item that was heard so far.
+
+        The ear moves at one speed or stands still, and what makes it stand is that no more has come: it stands at the
+        beginning of what came late. So it is dated from the next anchor backwards, and never before the last one.
+        """
+        assert self.started_at is not None
+        find = bisect_left if is_end else bisect_right
+        index = find(self.anchors, samples, key=lambda anchor: anchor[0])
+        before, before_at = self.anchors[index - 1] if index else (0, self.started_at)
+        if index == len(self.anchors):
+            return before_at + samples - before
+        after, after_at = self.anchors[index]
+        return max(before_at, after_at - (after - samples))
 
     def guess(self, tail: int, low: int, high: int, at: int) -> None:
         """Beyond what is known so far, `tail` more samples were heard, at least `low` and at most `high`."""
@@ -104,6 +155,15 @@ class Item(msgspec.Struct, eq=False):
     def heard_ms(self) -> int:
         """Milliseconds of it that were heard, within what there is."""
         return min(ms_of(self.heard_samples), self.generated_ms())
+
+
+def _joined(parts: dict[int, PartText]) -> str:
+    """The texts in the order of their parts, with a space between two where there is none."""
+    joined = ""
+    for _, part in sorted(parts.items()):
+        gap = " " if joined and part.text and not (joined[-1].isspace() or part.text[0].isspace()) else ""
+        joined += gap + part.text
+    return joined
 
 
 class Response(msgspec.Struct, eq=False):

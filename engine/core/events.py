@@ -8,6 +8,8 @@ neither is ever an exception.
 
 import msgspec
 
+from engine.core.heard import Alignment
+
 
 class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of all events."""
@@ -206,6 +208,13 @@ class LegFailed(Event, frozen=True, gc=False):
     reason: str
 
 
+class ItemAligned(Event, frozen=True, gc=False):
+    """The words of an item were looked for in its audio."""
+
+    item_id: str
+    alignment: Alignment
+
+
 class TimerDue(Event, frozen=True, gc=False):
     """The time that the core asked for has come."""
 
@@ -241,7 +250,15 @@ ConversationEvent = (
 )
 ResponseEvent = ResponseCreated | ResponseItemAdded | ItemAudio | ItemTranscript | ResponseDone
 EngineEvent = (
-    LegOpened | LegClosed | LegFailed | TimerDue | OutboxFull | LimitReached | OperatorInterrupted | HangUpAsked
+    LegOpened
+    | LegClosed
+    | LegFailed
+    | ItemAligned
+    | TimerDue
+    | OutboxFull
+    | LimitReached
+    | OperatorInterrupted
+    | HangUpAsked
 )
 AnyEvent = CallerEvent | SessionEvent | ConversationEvent | ResponseEvent | EngineEvent | Ignored | Malformed
 

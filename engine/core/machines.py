@@ -8,7 +8,8 @@ A table is total: every state has a row and every row names every fact the machi
 missing key that a test finds, not an exception at three in the morning. A fact that changes nothing is written as the
 same state; that is how benign races (a late cancel, an echo of something flushed) are rows and not branches.
 
-What is not a table: a call has ENDED when it is ENDING and both legs are gone. That is a joint state, `is_over` below.
+What is not a table: a call has ENDED when it is ENDING, both legs are gone, and what was heard last has been put into
+words. That is a joint state, `is_over` below.
 """
 
 from enum import Enum
@@ -22,7 +23,7 @@ class Calling(Enum):
     """The caller leg is open, and nobody has said which call this is."""
     LIVE = "live"
     ENDING = "ending"
-    """Legs are being closed; nothing is decided any more."""
+    """Legs are being closed, and the last words looked for; nothing is decided any more."""
     ENDED = "ended"
 
 
@@ -226,7 +227,7 @@ def after(table: dict[State, dict[Fact, State]], state: State, fact: Fact) -> St
     return table[state][fact]
 
 
-def is_over(call: Calling, caller: Socket, model: Socket) -> bool:
-    """The joint rule: an ending call is over when neither leg has a socket."""
+def is_over(call: Calling, caller: Socket, model: Socket, is_searching: bool) -> bool:
+    """The joint rule: an ending call is over when neither leg has a socket and no search for words is out."""
     gone = (Socket.ABSENT, Socket.CLOSED)
-    return call is Calling.ENDING and caller in gone and model in gone
+    return call is Calling.ENDING and caller in gone and model in gone and not is_searching

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from engine.core import wire_caller, wire_engine, wire_model
 from engine.core.commands import (
+    AlignItem,
     AppendAudio,
     CancelResponse,
     ClearPlayout,
@@ -42,7 +43,7 @@ def _entry(command: Command, seq: int, at_ns: int, cause: int) -> Entry:
         case UpdateSession() | CreateResponse() | CancelResponse() | TruncateItem() | DeleteItem():
             kind, body = wire_model.encode(command)
             return Entry(seq, at_ns, "command", "model", kind, body, None, cause)
-        case DialModel() | CloseLeg() | EndCall():
+        case DialModel() | AlignItem() | CloseLeg() | EndCall():
             kind, body = wire_engine.encode(command)
             return Entry(seq, at_ns, "command", "engine", kind, body, None, cause)
         case Fault():

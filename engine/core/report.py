@@ -8,15 +8,33 @@ from typing import Literal
 
 import msgspec
 
-from engine.core.audio import ms_of
+from engine.core.audio import ms_of, samples_of
 from engine.core.barge_in import Interruption
 from engine.core.call import Call
 from engine.core.conversation import Item, Repair
-from engine.core.heard import heard_text
+from engine.core.heard import Partial, Word
+from engine.core.words import Words, heard_at
+
+
+class SpokenWord(msgspec.Struct, frozen=True):
+    """A word of an item, and its place in the item's audio. `from_ms`, `to_ms`: when the caller heard its beginning and
+    its end; None for what was not heard."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    from_ms: int | None
+    to_ms: int | None
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """A stretch of speech by one party. An assistant turn is one item."""
+    """A stretch of speech by one party. An assistant turn is one item.
+
+    `heard_text` is what the caller got of `generated_text`, in whole words. `method`, `confidence`: how the times of
+    the words were found, and how well that went (see `heard.Alignment`). `heard_words` counts the words of
+    `heard_text`; the least and the most are those at `heard_min_ms` and `heard_max_ms`. `partial`: the word after them,
+    where some of it was heard that stands for itself. Of a caller, who hears himself, all this is neutral.
+    """
 
     speaker: Literal["caller", "assistant"]
     item_id: str
@@ -31,6 +49,12 @@ class Turn(msgspec.Struct, frozen=True):
     heard_max_ms: int
     interrupted: bool
     method: str
+    confidence: float = 0.0
+    heard_words: int = 0
+    heard_words_min: int = 0
+    heard_words_max: int = 0
+    partial: Partial | None = None
+    words: list[SpokenWord] = []
 
 
 class InterruptedItem(msgspec.Struct, frozen=True):
@@ -79,8 +103,8 @@ def report(call: Call) -> Report:
         ended=call.how_ended,
         reason=call.why_ended,
         duration_ms=call.at_ns // 1_000_000,
-        turns=[_turn(item) for item in call.conversation.order if _was_said(item)],
-        interruptions=[_interruption(each) for each in call.barge_in.interruptions],
+        turns=[turn_of(item, call.words) for item in call.conversation.order if was_said(item)],
+        interruptions=[interrupted(each) for each in call.barge_in.interruptions],
         malformed=sum(call.malformed.values()),
         errors=call.errors,
         underruns=call.hearing.underruns,
@@ -88,7 +112,8 @@ def report(call: Call) -> Report:
     )
 
 
-def _was_said(item: Item) -> bool:
+def was_said(item: Item) -> bool:
+    """Whether an item is a turn."""
     if item.role == "user":
         return item.started_at is not None or bool(item.transcript)
     return item.is_speech and bool(item.generated_samples or item.transcript)
@@ -98,13 +123,18 @@ def _ms(at: int | None) -> int | None:
     return None if at is None else ms_of(at)
 
 
-def _turn(item: Item) -> Turn:
+def turn_of(item: Item, words: Words) -> Turn:
+    """An item as a turn. Words that are not known yet are looked for, which takes its time."""
     if item.role == "user":
-        words = item.transcript.strip()
+        said = item.transcript.strip()
         return Turn(
-            "caller", item.item_id, None, _ms(item.started_at), _ms(item.ended_at), words, words, 0, 0, 0, 0, False, ""
+            "caller", item.item_id, None, _ms(item.started_at), _ms(item.ended_at), said, said, 0, 0, 0, 0, False, ""
         )
-    heard = heard_text(bytes(item.envelope), item.transcript, item.heard_samples, item.generated_samples, item.is_whole)
+    alignment = words.alignment_of(item)
+    heard, least, most = (
+        heard_at(item, alignment, samples)
+        for samples in (item.heard_samples, item.heard_samples_min, item.heard_samples_max)
+    )
     return Turn(
         speaker="assistant",
         item_id=item.item_id,
@@ -115,14 +145,31 @@ def _turn(item: Item) -> Turn:
         heard_text=heard.text,
         generated_ms=item.generated_ms(),
         heard_ms=item.heard_ms(),
-        heard_min_ms=min(ms_of(item.proven_samples + item.tail_low), item.heard_ms()),
-        heard_max_ms=min(ms_of(item.proven_samples + item.tail_high), item.generated_ms()),
-        interrupted=item.is_cut and item.heard_ms() < item.generated_ms(),
+        heard_min_ms=min(ms_of(item.heard_samples_min), item.heard_ms()),
+        heard_max_ms=min(ms_of(item.heard_samples_max), item.generated_ms()),
+        interrupted=item.was_interrupted,
         method=heard.method,
+        confidence=heard.confidence,
+        heard_words=heard.words,
+        heard_words_min=least.words,
+        heard_words_max=most.words,
+        partial=heard.partial,
+        words=[_spoken_word(item, word, number - heard.words) for number, word in enumerate(alignment.words)],
     )
 
 
-def _interruption(each: Interruption) -> Interrupted:
+def _spoken_word(item: Item, word: Word, beyond: int) -> SpokenWord:
+    """A word that is so many behind the last one heard. Of the very next, the beginning may have been heard."""
+    begin, end = (min(samples_of(ms), item.heard_samples) for ms in (word.start_ms, word.end_ms))
+    was_heard = beyond < 0
+    was_begun = was_heard or (beyond == 0 and begin < end)
+    from_ms = ms_of(item.ear_at(begin, is_end=begin == end)) if was_begun else None
+    to_ms = ms_of(item.ear_at(end, is_end=True)) if was_heard else None
+    return SpokenWord(word.text, word.start_ms, word.end_ms, from_ms, to_ms)
+
+
+def interrupted(each: Interruption) -> Interrupted:
+    """What came of one interruption."""
     flush = each.playout.flush
     assert flush is not None
     cut = [item for response in each.responses for item in response.items if item.is_speech]

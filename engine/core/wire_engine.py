@@ -5,7 +5,9 @@ from typing import assert_never
 import msgspec
 
 from engine.core import events as ev
-from engine.core.commands import CloseLeg, DialModel, EndCall, EngineCommand, Fault
+from engine.core.audio import FRAME_MS
+from engine.core.commands import AlignItem, CloseLeg, DialModel, EndCall, EngineCommand, Fault
+from engine.core.heard import Alignment
 
 
 class _Tagged(msgspec.Struct, tag_field="type"):
@@ -26,6 +28,11 @@ class _LegFailed(_Tagged, tag="leg.failed"):
     leg: str
     status: int | None
     reason: str
+
+
+class _ItemAligned(_Tagged, tag="item.aligned"):
+    item_id: str
+    alignment: Alignment
 
 
 class _TimerDue(_Tagged, tag="timer.due"):
@@ -58,6 +65,7 @@ _decode = msgspec.json.Decoder(
     _LegOpened
     | _LegClosed
     | _LegFailed
+    | _ItemAligned
     | _TimerDue
     | _OutboxFull
     | _LimitReached
@@ -80,6 +88,8 @@ def decode(body: str) -> tuple[str, ev.AnyEvent]:
             return "leg.closed", ev.LegClosed(made.leg, made.code, made.reason)
         case _LegFailed():
             return "leg.failed", ev.LegFailed(made.leg, made.status, made.reason)
+        case _ItemAligned():
+            return "item.aligned", _aligned(made)
         case _TimerDue():
             return "timer.due", ev.TimerDue()
         case _OutboxFull():
@@ -93,12 +103,32 @@ def decode(body: str) -> tuple[str, ev.AnyEvent]:
     return "operator.hang_up", ev.HangUpAsked(made.reason)
 
 
+def _aligned(made: _ItemAligned) -> ev.AnyEvent:
+    """The event, if the words are those of the transcript, in their order, and in an order of time."""
+    alignment, at, end_ms = made.alignment, 0, 0
+    for word in alignment.words:
+        at = alignment.transcript.find(word.text, at)
+        if at < 0 or not end_ms <= word.start_ms <= word.end_ms:
+            return ev.Malformed("engine", "item.aligned: words that are not where they are said to be")
+        at, end_ms = at + len(word.text), word.end_ms
+    if not 0 <= alignment.finished <= len(alignment.words):
+        return ev.Malformed("engine", "item.aligned: more words finished than there are")
+    return ev.ItemAligned(made.item_id, alignment)
+
+
+def aligned(item_id: str, alignment: Alignment) -> str:
+    """The input that tells what a search for words gave: the same body whoever did the search."""
+    return msgspec.json.encode({"type": "item.aligned", "item_id": item_id, "alignment": alignment}).decode()
+
+
 def encode(command: EngineCommand) -> tuple[str, str]:
     """The command's type and body."""
     fields: dict[str, object]
     match command:
         case DialModel():
             kind, fields = "dial_model", {"model": command.model}
+        case AlignItem():
+            kind, fields = "align_item", _searched(command)
         case CloseLeg():
             kind, fields = "close_leg", {"leg": command.leg, "code": command.code, "reason": command.reason}
         case EndCall():
@@ -108,3 +138,14 @@ def encode(command: EngineCommand) -> tuple[str, str]:
         case _:
             assert_never(command)
     return kind, msgspec.json.encode({"type": kind, **fields}).decode()
+
+
+def _searched(command: AlignItem) -> dict[str, object]:
+    work = command.work
+    return {
+        "item_id": command.item_id,
+        "audio_ms": work.features.frames * FRAME_MS,
+        "characters": len(work.transcript),
+        "complete": work.complete,
+        "frames_per_letter": work.frames_per_letter,
+    }

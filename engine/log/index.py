@@ -25,7 +25,7 @@ from engine.log.reader import CallRow, SealRow
 
 APPLICATION_ID = 0x506C4869
 """`PlHi`."""
-VERSION = 1
+VERSION = 2
 """Of the index's own tables. An index of another version is rebuilt, never migrated."""
 BUSY_SECONDS_MAX = 5
 
@@ -71,8 +71,15 @@ _TURN_COLUMNS: dict[str, type] = {
     "heard_text": str,
     "generated_ms": int,
     "heard_ms": int,
+    "heard_words": int,
+    "heard_words_min": int,
+    "heard_words_max": int,
     "interrupted": int,
+    "method": str,
+    "confidence": float,
 }
+_OF_TURN = tuple(_TURN_COLUMNS)[3:]
+"""The columns that are fields of a `Turn`, by the same names."""
 
 
 def row_of(
@@ -247,17 +254,4 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
 
 
 def _turn_values(path: str, number: int, turn: Turn) -> tuple[object, ...]:
-    return (
-        path,
-        number,
-        turn.speaker,
-        turn.item_id,
-        turn.response_id,
-        turn.start_ms,
-        turn.end_ms,
-        turn.generated_text,
-        turn.heard_text,
-        turn.generated_ms,
-        turn.heard_ms,
-        turn.interrupted,
-    )
+    return path, number, *(getattr(turn, name) for name in _OF_TURN)

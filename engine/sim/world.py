@@ -2,8 +2,8 @@
 
 The world is a heap of things that will happen, in nanoseconds since the call opened. It does what the bridge does
 around `Call.step` (engine/bridge.py): stamp the input, step, take down the entries, send the frames, keep the timer,
-dial, close. It uses no clock, no socket and no task, so a call of 20 s takes milliseconds, and the same seed gives the
-same entries to the byte.
+look for words, dial, close. It uses no clock, no socket and no task, so a call of 20 s takes milliseconds, and the same
+seed gives the same entries to the byte.
 
 Between the bridge and each machine are two links, one in each direction (`link`).
 """
@@ -15,8 +15,8 @@ from random import Random
 
 import msgspec
 
-from engine.core import Call, Command, Entry, Leg, frame_text, record, split
-from engine.core.commands import CloseLeg, DialModel, EndCall
+from engine.core import Call, Command, Entry, Leg, frame_text, record, split, wire_engine
+from engine.core.commands import AlignItem, CloseLeg, DialModel, EndCall
 from engine.sim.caller import Cue
 from engine.sim.edge import TwilioEdge
 from engine.sim.link import Link
@@ -26,6 +26,8 @@ from engine.sim.scenario import Scenario
 
 CLOSE_NS = 2_000 * NS_PER_MS
 """As long as the bridge waits for the answer to a close."""
+ALIGN_MS = 5
+"""From the command to look for words to the answer. Less than any link takes, and never nothing."""
 AFTERMATH_NS = 60_000 * NS_PER_MS
 """A call that has not ended so long after the caller hung up never will."""
 NEVER_NS = 1 << 62
@@ -142,6 +144,9 @@ class World:
                 case DialModel():
                     self._dialling = True
                     self._after_ms(self.outcome.scenario.dial.latency_ms, partial(self._dialled))
+                case AlignItem():
+                    answer = wire_engine.aligned(command.item_id, command.work.done())
+                    self._after_ms(ALIGN_MS, partial(self._receive, "engine", answer))
                 case CloseLeg():
                     self._close(self._side(command.leg), command.code, command.reason)
                 case EndCall():
