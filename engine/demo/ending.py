@@ -115,6 +115,7 @@ def next_lines(calls_dir: Path, log: Path) -> Iterator[Line]:
     yield line(("Next", "bold"))
     for what, typed in (
         ("this call", f"{setting}{replay} last"),
+        ("every word", f"{setting}{replay} words last"),
         ("as data", f"{setting}{replay} last --json"),
         ("all calls", f"{setting}{replay} ls"),
         ("its log", str(log)),

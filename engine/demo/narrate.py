@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from engine.core import Call, Entry, report
-from engine.core.report import Turn
+from engine.core import Call, Entry
+from engine.core.conversation import Item
+from engine.core.report import Turn, turn_of, was_said
 from engine.demo.view import now_ms
 from replay.paint import Line, Style, line, visible
 from replay.text import clock
@@ -39,10 +40,11 @@ class Narrator:
         if happened is not None:
             who, style, what = happened
             yield _said(now_ms(call), who, style, what)
-        for turn in report(call).turns:
-            if turn.speaker == "assistant" and turn.item_id not in self._told and _is_over(call, turn):
-                self._told.add(turn.item_id)
-                yield _turn(now_ms(call), turn)
+        for item in call.conversation.order:
+            is_news = item.item_id not in self._told and item.role != "user" and was_said(item)
+            if is_news and _is_over(call, item):
+                self._told.add(item.item_id)
+                yield _turn(now_ms(call), turn_of(item, call.words))
 
 
 def _happened(entry: Entry, call: Call) -> tuple[str, Style, str] | None:
@@ -79,11 +81,12 @@ def _item(entry: Entry) -> str:
     return frame.item_id if frame.audio_end_ms is None else f"{frame.item_id} at {frame.audio_end_ms} ms"
 
 
-def _is_over(call: Call, turn: Turn) -> bool:
-    """Whether the ear will get no more of a turn: it was heard to its end, or cut and judged, or the call is over."""
-    item = call.conversation.items[turn.item_id]
-    is_whole = item.is_done and item.transcript_final and turn.heard_ms >= turn.generated_ms
-    return is_whole or (item.is_cut and item.repair is not None) or call.ended
+def _is_over(call: Call, item: Item) -> bool:
+    """Whether the ear will get no more of an item, and it is known in words what it got: the item was heard to its end,
+    or cut and judged, or the call is over."""
+    is_whole = item.is_done and item.transcript_final and item.heard_samples >= item.generated_samples
+    is_judged = item.is_cut and item.repair is not None
+    return ((is_whole or is_judged) and call.words.is_known(item)) or call.ended
 
 
 def _turn(at_ms: int, turn: Turn) -> Line:

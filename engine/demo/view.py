@@ -3,6 +3,9 @@
 Between two echoes of marks the ear moves on, so the words being heard are a little ahead of what is proven. That
 position is the core's own (`Playout.position`), asked for the time of the newest caller frame: the call on the screen
 then moves with the phone's clock and not with ours.
+
+Which words these are is looked for when an item was cut or is over. Until then they are shown at an even pace, which is
+good enough to read along with and costs nothing.
 """
 
 from collections import Counter
@@ -10,12 +13,14 @@ from typing import Literal
 
 import msgspec
 
-from engine.core import Call, report
-from engine.core.audio import ms_of
+from engine.core import Call
+from engine.core.audio import ms_of, samples_of
 from engine.core.conversation import Item
-from engine.core.heard import heard_text
 from engine.core.machines import Calling, Playing, Socket
-from engine.core.report import Interrupted, Turn
+from engine.core.report import Interrupted, interrupted, was_said
+
+LETTER_MS = 65
+"""A usual rate of speech, for words whose audio has not all been generated."""
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -51,16 +56,16 @@ class View(msgspec.Struct, frozen=True):
 
 def view(call: Call) -> View:
     """The call as it stands."""
-    told = report(call)
     ear = _ear(call)
-    spoken = [_spoken(call, turn, ear) for turn in told.turns]
+    spoken = [_spoken(call, item, ear[item.item_id]) for item in call.conversation.order if was_said(item)]
+    interruptions = call.barge_in.interruptions
     return View(
         at_ms=now_ms(call),
         state=_state(call),
         is_caller_speaking=any(_is_speaking(item) for item in call.conversation.order),
         spoken=spoken,
         reach=_reach(call, ear),
-        interruption=told.interruptions[-1] if told.interruptions else None,
+        interruption=interrupted(interruptions[-1]) if interruptions else None,
     )
 
 
@@ -102,16 +107,26 @@ def _ear(call: Call) -> Counter[str]:
     return beyond
 
 
-def _spoken(call: Call, turn: Turn, ear: Counter[str]) -> Spoken:
-    if turn.speaker == "caller":
-        return Spoken("caller", turn.start_ms, turn.heard_text)
-    item, heard = call.conversation.items[turn.item_id], turn.heard_text
-    if ear[item.item_id]:
-        samples = item.heard_samples + ear[item.item_id]
-        heard = heard_text(
-            bytes(item.envelope), item.transcript, samples, item.generated_samples, complete=item.is_done
-        ).text
-    return Spoken("assistant", turn.start_ms, heard, turn.generated_text[len(heard) :], turn.interrupted)
+def _spoken(call: Call, item: Item, beyond: int) -> Spoken:
+    start_ms = None if item.started_at is None else ms_of(item.started_at)
+    if item.role == "user":
+        return Spoken("caller", start_ms, item.transcript.strip())
+    is_judged = not beyond and call.words.is_known(item)
+    heard = call.words.heard_of(item).text if is_judged else _evenly(item, item.heard_samples + beyond)
+    return Spoken("assistant", start_ms, heard, item.transcript[len(heard) :], item.was_interrupted)
+
+
+def _evenly(item: Item, samples: int) -> str:
+    """The whole words of an item that are over after so many samples, if all letters take the same time."""
+    total = item.generated_samples
+    if not item.is_done:
+        total = max(total, samples_of(LETTER_MS * len(item.transcript)))
+    end = len(item.transcript) * samples // max(total, 1)
+    if end >= len(item.transcript):
+        return item.transcript
+    while end and not item.transcript[end].isspace():
+        end -= 1
+    return item.transcript[:end]
 
 
 def _is_speaking(item: Item) -> bool:
