@@ -42,7 +42,9 @@ words: $(READY) ## Measure how right the heard words are on a folder of speech (
 	@$(BIN)/python -m engine.bench words $(ARGS) $(SPEECH)
 
 .PHONY: fit
-fit: $(READY) ## Fit the table of letters anew on a folder of speech, with word times or without (SPEECH=folder)
+fit: $(READY) ## Make engine/core/heard/table.py anew from a folder of speech, with word times or not (SPEECH=folder)
+	@test "$(origin SPEECH)" != file || { echo "Which speech? make fit SPEECH=folder changes every heard word." \
+	    "ARGS='-o FILE' writes the table elsewhere." >&2; exit 2; }
 	@$(BIN)/python -m engine.bench fit $(ARGS) $(SPEECH)
 
 .PHONY: referee

@@ -134,11 +134,13 @@ def call_command(call: str, calls_dir: Path, as_json: bool) -> NoReturn:
 @click.argument("call")
 @_CALLS_DIR
 @click.option("--item", "item_id", metavar="ID", help="Of this item only.")
-@click.option("--json", "form", flag_value="json", help="Print data, for programs.")
-@click.option("--srt", "form", flag_value="srt", help="Print subtitles as SRT.")
-@click.option("--vtt", "form", flag_value="vtt", help="Print subtitles as WebVTT.")
+@click.option("--json", "forms", flag_value="json", multiple=True, help="Print data, for programs.")
+@click.option("--srt", "forms", flag_value="srt", multiple=True, help="Print subtitles as SRT.")
+@click.option("--vtt", "forms", flag_value="vtt", multiple=True, help="Print subtitles as WebVTT.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
-def words_command(call: str, calls_dir: Path, item_id: str | None, form: str | None, output: Path | None) -> NoReturn:
+def words_command(
+    call: str, calls_dir: Path, item_id: str | None, forms: tuple[str, ...], output: Path | None
+) -> NoReturn:
     """Show which words were spoken when, and which of them the caller heard.
 
     CALL is what it is for `replay CALL`. A word has its place in the item's audio, and the time on the clock of the
@@ -150,9 +152,9 @@ def words_command(call: str, calls_dir: Path, item_id: str | None, form: str | N
     \b
     Examples:
       replay words last
-      replay words CA93f0 --item item_DsX2
+      replay words CA93f0 --item item_DsX2PzQ8LmVw
       replay words last --json | jq '.turns[].words[] | select(.heard == "partly")'
-      replay words last --vtt -o call.vtt && mpv --sub-file=call.vtt recording.wav
+      replay words last --vtt -o call.vtt; mpv --sub-file=call.vtt recording.wav
 
     Exit code: 0 the same, 1 diverged, 2 could not tell, or no such item.
     """
@@ -161,6 +163,9 @@ def words_command(call: str, calls_dir: Path, item_id: str | None, form: str | N
     from replay.runner import replay
     from replay.sources import find_log, open_log
 
+    if len(forms) > 1:
+        raise click.UsageError("--json, --srt and --vtt: one of them at a time.")
+    form = forms[0] if forms else None
     try:
         path = find_log(calls_dir, call)
         with open_log(path) as log:
@@ -293,9 +298,13 @@ def _fail(message: str) -> NoReturn:
 def _subtitles(form: str, turns: "list[Turn]") -> bytes:
     from replay import subtitles
     from replay.cues import cues, has_no_place
+    from replay.spoken import doubt
 
     for turn in filter(has_no_place, turns):
         _tell(f"{turn.item_id} is left out: nothing tells when it was said")
+    for turn in turns:
+        if turn.speaker == "assistant" and turn.heard_text and (why := doubt(turn, "words")):
+            _tell(f"{turn.item_id}: {why}")
     write = subtitles.srt if form == "srt" else subtitles.vtt
     return write(cues(turns)).encode()
 

@@ -66,7 +66,8 @@ def how_far(turn: Turn) -> str:
     if turn.partial is None:
         return ""
     token, spoken, parts, parts_of = astuple(turn.partial)
-    return f'{visible(token).rstrip(_MARKS)}: heard "{visible(spoken)}" ({parts} of {parts_of})'
+    words = f'"{visible(spoken)}" ' if spoken else ""  # in most languages it is not known how a number is read
+    return f"{visible(token).rstrip(_MARKS)}: heard {words}({parts} of {parts_of})"
 
 
 def doubt(turn: Turn, what: str) -> str:

@@ -75,7 +75,7 @@ def _head(log: Log, result: Result) -> Iterator[Line]:
 
 
 def _conversation(turns: list[Turn]) -> Iterator[Line]:
-    yield from _heading("Conversation", "stream time; what was generated and never heard is set apart")
+    yield from _heading("Conversation", "stream time; in brackets what was not heard, or not to its end")
     if not turns:
         yield line(("  nobody spoke", "dim"))
     for turn in turns:
@@ -106,7 +106,7 @@ def _notes(turn: Turn) -> Iterator[str]:
         yield f"{turn.item_id}: heard nothing of {turn.generated_ms} ms{cut}"
         return
     yield f"{turn.item_id}: heard {how_much(turn)}{cut}"
-    yield from filter(None, (how_far(turn), doubt(turn, unit(turn))))
+    yield from filter(None, (doubt(turn, unit(turn)), how_far(turn)))
 
 
 def _interruption(number: int, cut: Interrupted, turns: dict[str, Turn]) -> Iterator[Line]:

@@ -28,7 +28,7 @@ CA0123456789abcdef0123456789abcdef   stream MZ0123456789abcdef0123456789abcdef
 213 entries: 107 inputs, 106 commands, 0 faults, 0 malformed; format 1, rules 1, engine 0.1.0
 """
 STORY = """
-Conversation   stream time; what was generated and never heard is set apart
+Conversation   stream time; in brackets what was not heard, or not to its end
   0:00.100  assistant  Cash or credit? We [have a discount.]
                        item_1: heard 520 of 1000 ms (400 to 600), 4 of 7 words (3 to 5), interrupted
   0:00.600  caller     Cash.
@@ -158,7 +158,7 @@ def test_trouble_is_told_with_its_place() -> None:
 
 
 def test_a_call_without_a_word() -> None:
-    assert story([], []).endswith("set apart\n  nobody spoke")
+    assert story([], []).endswith("to its end\n  nobody spoke")
 
 
 @pytest.mark.parametrize(
@@ -210,6 +210,7 @@ HEARD_OF_CUT = "Call [415-555-0142. Thanks.] item_1: heard 300 of 600 ms (280 to
             replace(CUT, partial=Partial("415-555-0142.", "four one five five", 4, 10)),
             'words, interrupted 415-555-0142: heard "four one five five" (4 of 10)',
         ),
+        (replace(CUT, partial=Partial("95", "", 1, 2)), "words, interrupted 95: heard (1 of 2)"),
     ],
 )
 def test_doubts_are_told_and_certainty_makes_no_noise(turn: Turn, told: str) -> None:

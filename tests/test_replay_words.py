@@ -210,6 +210,18 @@ class TestTheCommand:
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
         assert (tmp_path / "call.sub").read_text() == expected
 
+    def test_subtitles_that_are_an_estimate_say_so_to_whoever_makes_them(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cli._subtitles("vtt", [assistant("Cash or card?", method="voiced"), assistant("Thanks.")])
+        told = "replay: item_1: words are an estimate: the text was spread over the voiced audio\n"
+        assert capsys.readouterr().err == told
+
+    def test_one_form_at_a_time(self, calls: Path) -> None:
+        done = run("last", "--srt", "--json", calls_dir=calls)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "--json, --srt and --vtt: one of them at a time." in done.stderr
+
     def test_a_call_in_which_nobody_spoke(self, tmp_path: Path) -> None:
         story = write_story(tmp_path / "silent.jsonl", BAKERY[:12])
         assert run(story).stdout == "nobody spoke\n"

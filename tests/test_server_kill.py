@@ -111,8 +111,8 @@ def sent(entries: list[Entry], leg: str) -> list[str]:
 def recovered(calls_dir: Path) -> dict[str, list[Entry]]:
     """What every log holds, once it is sealed, checked and replayed."""
     for one in recover(calls_dir):
-        assert one.problem is None, one.problem
-    assert list((calls_dir / "live").iterdir()) == []
+        # Killed between making the file and its first row, a bridge has sent nothing, and the file says nothing.
+        assert one.problem is None or "before it wrote the first row" in one.problem, one.problem
     logs = {}
     for path in calls_dir.glob("20*/*.db"):
         with read_call(path) as call:

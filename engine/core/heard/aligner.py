@@ -90,9 +90,13 @@ def _limited(frames_per_letter: float) -> float:
 def align(pcmu: bytes, transcript: str, *, complete: bool = True, frames_per_letter: float | None = None) -> Alignment:
     """Where the words of `transcript` are in `pcmu`, mu-law at 8000 samples a second.
 
-    With `complete` false the end is open: more audio and more words may follow. Then `frames_per_letter`, the speaker's
-    rate in frames of 20 ms, should be that of an earlier complete alignment of the same voice (`Alignment` has it).
-    Never raises, whatever the bytes and the text; the same answer in every process.
+    With `complete` the last word ends where the audio does: say so of no item that was cut off in the making. Without,
+    more audio and more words may follow, and `frames_per_letter`, the speaker's rate in frames of 20 ms, should be that
+    of an earlier complete alignment of the same voice (`Alignment` has it); None is a usual rate. Never raises,
+    whatever the bytes and the text; the same answer in every process.
+
+        alignment = align(audio, "That will be $9.05.")
+        heard(alignment, 1396).text  # what the caller had heard after 1396 ms of it
     """
     features = Features()
     features.take(pcmu)

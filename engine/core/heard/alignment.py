@@ -74,9 +74,9 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 def heard(alignment: Alignment, at_ms: float) -> Heard:
-    """The words whose end had been played when `at_ms` milliseconds of the item had."""
+    """The words that were over when `at_ms` milliseconds of the item had been played; none of them at 0 or before."""
     count = min(bisect_right(alignment.words, at_ms, key=lambda word: word.end_ms), alignment.finished)
-    if at_ms <= 0:
+    if not at_ms > 0:
         count = 0
     text = _first_words(alignment, count)
     return Heard(text, count, _partial(alignment, count, at_ms), alignment.method, alignment.confidence)

@@ -11,7 +11,7 @@ when words are asked for: `vectors`.
 
 Everything that is added up is a whole number, and small enough for a float to hold it exactly. Sums are then the same
 in any order, on any machine and under any Python (`sum` of floats changed in 3.12), and so are the words. The one
-function of the C library, the logarithm, is rounded to hundredths of a decibel at once.
+function of the C library, the logarithm, is rounded at once: here to hundredths of a decibel.
 """
 
 from array import array
