@@ -5,38 +5,42 @@ calls that were interrupted the loop was held up for as long as a search takes (
 long) at Python's usual switch interval, and at a fiftieth of it still for 7 ms, because every read, write and commit of
 the loop lets the search go first. With a process nothing of it was to be seen (`python -m engine.bench calls`).
 
-It is started with the first search, and again if it should die. Whoever kills the bridge ends it, too: it reads until
-there is nobody to write. `python -m engine.aligning` is that process.
+The process is started with the server, and again if it should die. Whatever goes wrong with it, no call ends because of
+words: the core is told that there are none. It gets nothing of the bridge's but its own two pipes, it is in a session
+of its own, so that a Ctrl-C is the bridge's to understand, and what it imports is what the bridge would import, from
+wherever that was started.
 """
 
 import pickle
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from math import inf
-from subprocess import PIPE
-from typing import BinaryIO
+from subprocess import DEVNULL, PIPE
 
+import msgspec
 import trio
 
-from engine.core.heard import Alignment, Work
+from engine.aligner import SIZE_BYTES, framed
+from engine.core.heard import Alignment, Features, Work
 
 Align = Callable[[Work], Awaitable[Alignment]]
 
-SECONDS_MAX = 10.0
-"""For one search; a hundred times what the longest item takes. Then the process is taken to be stuck."""
-SIZE_BYTES = 4
+SECONDS_MAX = 2.0
+"""For one search: a call that ends waits no longer for its words. Whatever takes more holds up everybody else."""
+START = "import sys; sys.path[:] = {path!r}; from engine.aligner import main; main()"
 
 
 class AlignError(Exception):
-    """A search that could not be done."""
+    """A search that could not be done. Says why."""
 
 
 class _Request:
     def __init__(self, work: Work) -> None:
         self.work = work
+        self.is_wanted = True
         self.is_over = trio.Event()
         self.alignment: Alignment | None = None
+        self.problem = ""
 
 
 class Searcher:
@@ -50,51 +54,64 @@ class Searcher:
         """Have it done. Cancelled, it is done for nobody. Raises AlignError."""
         request = _Request(work)
         self._to_do.send_nowait(request)
-        await request.is_over.wait()
+        try:
+            await request.is_over.wait()
+        finally:
+            request.is_wanted = False
         if request.alignment is None:
-            raise AlignError("the process that looks for words does not answer")
+            raise AlignError(request.problem)
         return request.alignment
 
     async def run(self) -> None:
         """Do searches, for ever."""
         try:
+            await self._try(_Request(Work("", Features())))
             async for request in self._waiting:
-                # Once more if the process has died since the last search, or dies of this one.
-                request.alignment = await self._answer(request.work) or await self._answer(request.work)
-                request.is_over.set()
+                if request.is_wanted:
+                    # Once more, should the process have died since it was last asked.
+                    if await self._try(request):
+                        await self._try(request)
+                    request.is_over.set()
         finally:
-            with trio.CancelScope(shield=True):
-                await self._end()
-
-    async def _answer(self, work: Work) -> Alignment | None:
-        try:
-            if self._process is None:
-                command = [sys.executable, "-m", "engine.aligning"]
-                self._process = await trio.lowlevel.open_process(command, stdin=PIPE, stdout=PIPE)
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            with trio.fail_after(SECONDS_MAX):
-                await self._process.stdin.send_all(_framed(pickle.dumps(work)))
-                size = int.from_bytes(await _read(self._process.stdout, SIZE_BYTES), "big")
-                alignment: Alignment = pickle.loads(await _read(self._process.stdout, size))
-                return alignment
-        except (OSError, trio.BrokenResourceError, trio.TooSlowError, EOFError):
             await self._end()
-            return None
+
+    async def _try(self, request: _Request) -> bool:
+        """Do one search; whether it is worth another try."""
+        try:
+            with trio.fail_after(SECONDS_MAX):
+                request.alignment = await self._answer(request.work)
+        except trio.TooSlowError:
+            request.problem = f"the search took more than {SECONDS_MAX:g} s"
+            await self._end()
+        except Exception as error:
+            request.problem = f"the process that looks for words does not answer: {type(error).__name__}: {error}"
+            await self._end()
+            return True
+        return False
+
+    async def _answer(self, work: Work) -> Alignment:
+        if self._process is None:
+            command = [sys.executable, "-P", "-c", START.format(path=sys.path)]
+            self._process = await trio.lowlevel.open_process(
+                command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+            )
+        questions, answers = self._process.stdin, self._process.stdout
+        assert questions is not None
+        assert answers is not None
+        await questions.send_all(framed(pickle.dumps(work)))
+        size = int.from_bytes(await _read(answers, SIZE_BYTES), "big")
+        return msgspec.msgpack.decode(await _read(answers, size), type=Alignment)
 
     async def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            await pipe.aclose()
-        await process.wait()
-
-
-def _framed(data: bytes) -> bytes:
-    return len(data).to_bytes(SIZE_BYTES, "big") + data
+        with trio.CancelScope(shield=True):
+            process.kill()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                await pipe.aclose()
+            await process.wait()
 
 
 async def _read(pipe: trio.abc.ReceiveStream, size: int) -> bytes:
@@ -102,20 +119,6 @@ async def _read(pipe: trio.abc.ReceiveStream, size: int) -> bytes:
     while len(data) < size:
         more = await pipe.receive_some(size - len(data))
         if not more:
-            raise EOFError
+            raise EOFError("it has ended")
         data += more
     return data
-
-
-def answer_all(questions: BinaryIO, answers: BinaryIO) -> None:
-    """The other end: until there are no more questions."""
-    while head := questions.read(SIZE_BYTES):
-        work: Work = pickle.loads(questions.read(int.from_bytes(head, "big")))
-        answers.write(_framed(pickle.dumps(work.done())))
-        answers.flush()
-
-
-if __name__ == "__main__":
-    # Ctrl-C goes to every process of a terminal. The bridge decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answer_all(sys.stdin.buffer, sys.stdout.buffer)

@@ -238,8 +238,8 @@ class Bridge:
         try:
             alignment = await self._align(command.work)
         except Exception as error:
-            # No call ends because its words cannot be found. At its end the core waits a while for them, and goes on.
             say("align.failed", call=self._call.call_sid, error=f"{type(error).__name__}: {error}")
+            self._tell(type="item.unaligned", item_id=command.item_id, reason=str(error))
             return
         self._step("engine", wire_engine.aligned(command.item_id, alignment), None)
 

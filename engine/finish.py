@@ -39,7 +39,8 @@ def _finish(calls_dir: Path, call: Call, log: CallLog, faults: int) -> tuple[Pat
         if sealed is None:
             return None, log.degraded
         try:
-            told = report(call)
+            # A search in this thread would hold up the calls of others. `replay index` finds what is missing.
+            told = report(call, search_now=False)
             row = index.row_of(calls_dir, sealed.path, sealed.call, sealed.seal, told, faults)
             index.add(calls_dir, row, told)
         except LogError as error:

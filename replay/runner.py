@@ -121,7 +121,7 @@ class _Run:
             if step.type != type_:
                 recorded = entry_of(row)
                 return Divergence(seq, at_ns, recorded, replace(recorded, type=step.type), recorded)
-            if step.commands and type_ != "media":
+            if step.commands and type_ != "media":  # no item is due because the caller speaks
                 self._take_down(step.commands)
             for entry in record(step.commands, seq + 1, at_ns, seq) if step.commands else ():
                 recorded_row = next(rows, None)
@@ -230,7 +230,10 @@ def replay(log: Log) -> Result:
 
 def _judge(divergence: Divergence | None, doubt: str, run: _Run) -> tuple[Verdict, str]:
     if divergence is not None:
-        return "diverged", f"recorded and replayed part at entry {divergence.seq}"
+        parted = f"recorded and replayed part at entry {divergence.seq}"
+        if divergence.recorded is None and divergence.replayed and divergence.replayed.type == "align_item":
+            parted += ": it may be older than the search for words (CHANGELOG.md, Log format)"
+        return "diverged", parted
     if doubt:
         return "unknown", doubt
     if run.is_cut:

@@ -13,7 +13,7 @@ from engine.core.report import Turn
 from replay.paint import visible
 
 CONFIDENCE_MIN = 0.5
-"""From here on the letters were found where they should be: 99 in 100 right transcripts are above, few wrong ones."""
+"""From here on letters were found where they should be: 99 in 100 right transcripts are above, few wrong ones."""
 
 _MARKS = ".,;:!?…"
 

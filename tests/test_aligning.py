@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 import trio
 
-from engine import aligning
+from engine import aligner, aligning
 from engine.aligning import AlignError, Searcher
-from engine.core.heard import Features, Work
+from engine.core.heard import Alignment, Features, Work
 
 
 def work(text: str) -> Work:
@@ -47,13 +48,62 @@ async def test_a_process_that_died_is_started_again(nursery: trio.Nursery) -> No
 
 
 async def test_a_search_that_takes_too_long_is_given_up(nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and not again: it would take as long, and others wait."""
     searcher = Searcher()
     nursery.start_soon(searcher.run)
+    await searcher(work("One."))
+    first = searcher._process
     with monkeypatch.context() as patched:
         patched.setattr(aligning, "SECONDS_MAX", 0.0)
-        with pytest.raises(AlignError, match="does not answer"):
+        with pytest.raises(AlignError, match="the search took more than 0 s"):
+            await searcher(work("Two."))
+    assert await searcher(work("Three.")) == work("Three.").done(), "others are not the worse for it"
+    assert searcher._process is not first
+
+
+async def test_what_nobody_waits_for_any_more_is_not_done(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher = Searcher()
+    with trio.move_on_after(0):
+        await searcher(Work("\N{PILE OF POO}" * 10, Features()))
+    asked: list[Work] = []
+    answer = searcher._answer
+
+    async def counted(each: Work) -> Alignment:
+        asked.append(each)
+        return await answer(each)
+
+    monkeypatch.setattr(searcher, "_answer", counted)
+    nursery.start_soon(searcher.run)
+    await searcher(work("One."))
+    assert [each.transcript for each in asked] == ["", "One."], "the first is its start"
+
+
+@pytest.mark.parametrize("name", ["engine.py", "pickle.py"])
+async def test_what_lies_in_the_folder_it_is_started_in_is_not_run(
+    name: str, nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_text("raise SystemExit('not ours')")
+    monkeypatch.chdir(tmp_path)
+    searcher = Searcher()
+    nursery.start_soon(searcher.run)
+    assert await searcher(work("One.")) == work("One.").done()
+
+
+async def test_no_error_of_the_machine_ends_the_server(nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads, memory, descriptors: whatever it lacks, there are no words, and that is all."""
+
+    async def no_thread(*_: object, **__: object) -> trio.Process:
+        raise RuntimeError("can't start new thread")
+
+    searcher = Searcher()
+    with monkeypatch.context() as patched:
+        patched.setattr(trio.lowlevel, "open_process", no_thread)
+        nursery.start_soon(searcher.run)
+        with pytest.raises(AlignError, match="can't start new thread"):
             await searcher(work("One."))
-    assert await searcher(work("Two.")) == work("Two.").done(), "others are not the worse for it"
+    assert await searcher(work("Two.")) == work("Two.").done()
 
 
 async def test_a_machine_that_starts_no_process_is_told(nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,5 +129,5 @@ async def test_whoever_stops_it_leaves_no_process_behind() -> None:
 
 def test_the_process_ends_when_nobody_asks_any_more() -> None:
     answers = BytesIO()
-    aligning.answer_all(BytesIO(b""), answers)
+    aligner.answer_all(BytesIO(b""), answers)
     assert answers.getvalue() == b""

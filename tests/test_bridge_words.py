@@ -81,7 +81,12 @@ async def test_a_search_that_fails_is_said_and_ends_no_call(
     async with bridged(align=align) as rig:
         await hear(rig)
         await rig.caller.send(STOP)
-        await rig.end()
+        story = await rig.end()
+        # Tasks end in any order. The call is over when all have, and waits for nothing more.
+        assert sorted(story[-4:-1]) == [*["input engine item.unaligned"], *["input engine leg.closed"] * 2]
+        assert story[-1] == "command engine end_call"
+        assert rig.log.entries[-1].at_ns == 1_500_000_000
+        assert rig.log.body("item.unaligned")["reason"] == "no process"
         assert rig.log.body("end_call")["ended"] == "stop"
     (said,) = [line for line in capsys.readouterr().err.splitlines() if " align.failed " in line]
     assert said.endswith('error="RuntimeError: no process"')

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from engine.bench.words.corpus import Utterance, read_folder
 from engine.core.heard import Alignment, Features, Partial, Word, Work, align, aligner, heard
+from engine.core.heard import found as found_module
+from engine.core.heard import graph as graph_module
 from engine.core.heard.aligner import CONFIDENCE_MIN
 from engine.core.heard.found import Found, find, words
 from engine.core.heard.said import Said, said
@@ -439,3 +441,21 @@ def test_with_an_open_end_a_text_that_is_shared_out_is_not_all_spoken() -> None:
     assert part.words[-1] == Word("界", ends(part)[-1], ends(part)[-1])
     slower = align(speech(CUT, 2000), text, complete=False, frames_per_letter=5.0)
     assert slower.finished < part.finished
+
+
+def test_a_long_list_of_numbers_is_read_in_one_way_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All readings of all of them would take seconds; the likeliest of each will do."""
+    built: list[int] = []
+
+    def counted(*args: Any) -> Any:
+        graph = graph_module.build(*args)
+        built.append(len(graph.rows))
+        return graph
+
+    monkeypatch.setattr(found_module, "build", counted)
+    align(speech(LAGGING[0]), "$1,284.67 " * 3, complete=False)
+    assert len(built) == 1
+    monkeypatch.setattr(found_module, "ROWS_MANY", built[0] - 1)
+    align(speech(LAGGING[0]), "$1,284.67 " * 3, complete=False)
+    assert len(built) == 3
+    assert built[2] < built[0] / 2

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.heard import search as search_module
 from engine.core.heard.graph import Graph, Row
 from engine.core.heard.search import Corridor, Stay, search
 
@@ -135,6 +136,14 @@ def test_a_row_lasts_its_least_however_badly_it_fits() -> None:
 
 def test_no_way_is_found_where_there_is_no_room() -> None:
     assert search(chain("a", "b", "a", "b"), WORTH, 6, True, None) is None
+
+
+def test_a_search_that_would_take_too_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of two rows may end after 2 to 4 of 6 frames, the second after 4 to 6."""
+    monkeypatch.setattr(search_module, "CELLS_MAX", 6)
+    assert search(chain("a", "b"), WORTH, 6, True, None) is not None
+    monkeypatch.setattr(search_module, "CELLS_MAX", 5)
+    assert search(chain("a", "b"), WORTH, 6, True, None) is None
 
 
 def test_with_an_open_end_the_rest_may_not_have_come_yet() -> None:

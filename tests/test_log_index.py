@@ -1,6 +1,7 @@
 """CALLS_DIR/index.db, and finding a call without it."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -149,6 +150,17 @@ def test_a_rebuild_goes_on_past_a_log_it_cannot_read_and_sees_calls_sealed_meanw
     assert "is not a Playhead log" in problem
     assert {row.call_sid for row in index.calls(tmp_path)} == {SIDS[0], SIDS[2]}
     assert [path.name for path in tmp_path.glob("index.db*")] == ["index.db"]
+
+
+def test_calls_that_end_together_make_one_index(tmp_path: Path) -> None:
+    """The first calls of a folder, sealed and indexed in threads of one process."""
+    paths = [sealed_call(tmp_path, sid) for sid in SIDS]
+    rows = [judged(tmp_path, path) for path in paths]
+    (tmp_path / "index.db").unlink(missing_ok=True)
+    with ThreadPoolExecutor(len(paths)) as threads:
+        list(threads.map(lambda row: index.add(tmp_path, *row), rows))
+    assert len(index.calls(tmp_path)) == len(paths)
+    assert [path.name for path in tmp_path.glob("index.db*.new")] == []
 
 
 def test_a_broken_or_missing_index_is_told_with_the_remedy(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ async def _calls(
 def _cpu_seconds(pid: int) -> float:
     """Of a process and those that it has started."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    tasks = Path(f"/proc/{pid}/task").iterdir()  # a child is listed with the thread that started it
+    children = [child for task in tasks for child in (task / "children").read_text().split()]
     return (int(fields[11]) + int(fields[12])) / TICK + sum(_cpu_seconds(int(child)) for child in children)
 
 

@@ -146,8 +146,8 @@ class Call:
                 return self._end("limit", f"{event.limit}: {event.value} is over {event.max}")
             case ev.TimerDue():
                 return [*self._timer_due(), *self.words.due()]
-            case ev.ItemAligned():
-                self.words.answered(event.item_id, event.alignment)
+            case ev.ItemAligned() | ev.ItemUnaligned():
+                self.errors += self.words.answered(event)
                 return [*self.words.due(), *self._over()]
         return [*self._live(event), *self.words.due()] if self.state is Calling.LIVE else self._before_start()
 

@@ -215,6 +215,13 @@ class ItemAligned(Event, frozen=True, gc=False):
     alignment: Alignment
 
 
+class ItemUnaligned(Event, frozen=True, gc=False):
+    """A search for an item's words could not be done."""
+
+    item_id: str
+    reason: str
+
+
 class TimerDue(Event, frozen=True, gc=False):
     """The time that the core asked for has come."""
 
@@ -254,6 +261,7 @@ EngineEvent = (
     | LegClosed
     | LegFailed
     | ItemAligned
+    | ItemUnaligned
     | TimerDue
     | OutboxFull
     | LimitReached

@@ -95,15 +95,16 @@ class Report(msgspec.Struct, frozen=True):
     """Of the caller's audio before the model was ready: more than `pending_audio_ms_max` is not kept."""
 
 
-def report(call: Call) -> Report:
-    """What `call` has come to, so far or at its end."""
+def report(call: Call, *, search_now: bool = True) -> Report:
+    """What `call` has come to, so far or at its end. Words that are not known yet are looked for, which takes its time,
+    unless `search_now` is false."""
     return Report(
         call_sid=call.call_sid,
         stream_sid=call.stream_sid,
         ended=call.how_ended,
         reason=call.why_ended,
         duration_ms=call.at_ns // 1_000_000,
-        turns=[turn_of(item, call.words) for item in call.conversation.order if was_said(item)],
+        turns=[turn_of(item, call.words, search_now=search_now) for item in call.conversation.order if was_said(item)],
         interruptions=[interrupted(each) for each in call.barge_in.interruptions],
         malformed=sum(call.malformed.values()),
         errors=call.errors,
@@ -123,14 +124,15 @@ def _ms(at: int | None) -> int | None:
     return None if at is None else ms_of(at)
 
 
-def turn_of(item: Item, words: Words) -> Turn:
-    """An item as a turn. Words that are not known yet are looked for, which takes its time."""
+def turn_of(item: Item, words: Words, *, search_now: bool = True) -> Turn:
+    """An item as a turn. Words that are not known yet are looked for, which takes its time, unless `search_now` is
+    false."""
     if item.role == "user":
         said = item.transcript.strip()
         return Turn(
             "caller", item.item_id, None, _ms(item.started_at), _ms(item.ended_at), said, said, 0, 0, 0, 0, False, ""
         )
-    alignment = words.alignment_of(item)
+    alignment = words.alignment_of(item, search_now=search_now)
     heard, least, most = (
         heard_at(item, alignment, samples)
         for samples in (item.heard_samples, item.heard_samples_min, item.heard_samples_max)

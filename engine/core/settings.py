@@ -40,8 +40,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settle_ms: int = 1_000
     """From `clear` to a truncate by estimate, when the sentinel's echo does not come."""
     align_ms_max: int = 2_000
-    """From the end of a call to a log that does without the words of its last item. Finding them takes a hundredth of
-    that, but all calls that end at once share one thread."""
+    """From the end of a call to a log that does without the words of its last item. All calls that end at once share
+    one process that looks for them, which takes some hundredths of a second for each."""
 
 
 class CallSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

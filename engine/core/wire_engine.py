@@ -35,6 +35,11 @@ class _ItemAligned(_Tagged, tag="item.aligned"):
     alignment: Alignment
 
 
+class _ItemUnaligned(_Tagged, tag="item.unaligned"):
+    item_id: str
+    reason: str
+
+
 class _TimerDue(_Tagged, tag="timer.due"):
     pass
 
@@ -66,6 +71,7 @@ _decode = msgspec.json.Decoder(
     | _LegClosed
     | _LegFailed
     | _ItemAligned
+    | _ItemUnaligned
     | _TimerDue
     | _OutboxFull
     | _LimitReached
@@ -90,6 +96,8 @@ def decode(body: str) -> tuple[str, ev.AnyEvent]:
             return "leg.failed", ev.LegFailed(made.leg, made.status, made.reason)
         case _ItemAligned():
             return "item.aligned", _aligned(made)
+        case _ItemUnaligned():
+            return "item.unaligned", ev.ItemUnaligned(made.item_id, made.reason)
         case _TimerDue():
             return "timer.due", ev.TimerDue()
         case _OutboxFull():

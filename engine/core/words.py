@@ -27,6 +27,7 @@ import msgspec
 from engine.core.audio import FRAME_SAMPLES, ms_of, samples_of
 from engine.core.commands import AlignItem, Command
 from engine.core.conversation import Conversation, Item
+from engine.core.events import ItemAligned, ItemUnaligned
 from engine.core.heard import Alignment, Heard, Work, heard
 from engine.core.settings import Limits
 
@@ -35,8 +36,8 @@ LOOKAHEAD_MS = 1_000
 """Audio beyond the ear for an open search: with less the last words are worse, with more they are hardly better."""
 WORD_MS_MIN = 100
 """No word of an item is over sooner."""
-CHARACTERS_MAX = 20_000
-"""Of a transcript that are looked for: twenty minutes of speech. An item that says more than that was not spoken."""
+CHARACTERS_MAX = 10_000
+"""Of a transcript that are looked for: ten minutes of speech. An item that says more than that was not spoken."""
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -98,15 +99,24 @@ class Words:
             self.touch(item)
         return self.due()
 
-    def answered(self, item_id: str, alignment: Alignment) -> None:
-        """A search is over."""
+    def answered(self, event: ItemAligned | ItemUnaligned) -> list[str]:
+        """A search is over. Returns what went wrong with it. One that could not be done is tried again when there is
+        news of the item, and at the end of the call."""
+        item_id = event.item_id
         search = self._asked.get(item_id)
-        if search is None or search.transcript != alignment.transcript:
-            return
-        self._found[item_id] = self._asked.pop(item_id)
-        self._conversation.items[item_id].alignment = alignment
-        if search.complete and alignment.frames_per_letter is not None:
-            self._rates[item_id] = alignment.frames_per_letter
+        if search is None:
+            return []
+        if isinstance(event, ItemUnaligned):
+            del self._asked[item_id]
+            self._open.pop(item_id, None)
+            return [f"no words of {item_id}: {event.reason}"]
+        alignment = event.alignment
+        if search.transcript == alignment.transcript:
+            self._found[item_id] = self._asked.pop(item_id)
+            self._conversation.items[item_id].alignment = alignment
+            if search.complete and alignment.frames_per_letter is not None:
+                self._rates[item_id] = alignment.frames_per_letter
+        return []
 
     @property
     def deadline_ns(self) -> int | None:
@@ -131,12 +141,15 @@ class Words:
         search = self._search(item)
         return search is None or self._known(item, search) is not None
 
-    def alignment_of(self, item: Item) -> Alignment:
-        """Where the words of an item are. What is not known is looked for here, which takes its time."""
+    def alignment_of(self, item: Item, *, search_now: bool = True) -> Alignment:
+        """Where the words of an item are. What is not known is looked for here and now, which takes its time, or else
+        there are none."""
         search = self._search(item)
-        if search is None:
+        if search is not None and (found := self._known(item, search)):
+            return found
+        if search is None or not search_now:
             return Alignment(item.transcript, [], 0, 0.0, "none")
-        return self._known(item, search) or self._work(item, search).done()
+        return self._work(item, search).done()
 
     def heard_of(self, item: Item) -> Heard:
         """What was heard of an item, in words, by all that is known now."""

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Literal
 
 import msgspec
@@ -156,7 +157,7 @@ def rebuild(calls_dir: Path, make_report: Callable[[Path], tuple[IndexRow, Repor
     when CALLS_DIR cannot be written.
     """
     path = calls_dir / "index.db"
-    new = path.with_name(f"index.db.{os.getpid()}.new")
+    new = _new_name(path)
     done: set[Path] = set()
     problems: list[str] = []
     with told(path):
@@ -179,13 +180,18 @@ def rebuild(calls_dir: Path, make_report: Callable[[Path], tuple[IndexRow, Repor
 def _create(path: Path) -> None:
     """Put an empty index there, unless another bridge was faster."""
     make_folder(path.parent)
-    new = path.with_name(f"index.db.{os.getpid()}.new")
+    new = _new_name(path)
     try:
         _make(new)
         with suppress(FileExistsError):
             os.link(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _new_name(path: Path) -> Path:
+    """Of this process and this thread alone: calls that end together are indexed together."""
+    return path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.new")
 
 
 def _make(path: Path) -> None:

@@ -4,8 +4,8 @@ While the model still speaks, or after it was cut off, the end is open: the text
 be spoken that are not known yet. Never is known text forced to end where known audio does. The speaker's rate, which
 sets how long a letter lasts, can be measured only where both are complete; otherwise it is what this voice had before.
 
-An answer that the audio contradicts, or that cannot be searched for, is spread over the voiced time instead
-(`proportion`), and says so in its `method`.
+What cannot be searched for, or fits nowhere at all, is spread over the voiced time instead (`proportion`), and says so
+in its `method`. An answer that fits badly stands: its `confidence` says so.
 """
 
 from bisect import bisect_right
@@ -34,7 +34,7 @@ OPEN_PART = 0.9
 
 
 class Work(msgspec.Struct, frozen=True, eq=False):
-    """All that one alignment needs, taken down at one moment: it can be done in any thread, and again in a replay.
+    """All that one alignment needs, taken down at one moment: it can be done elsewhere, and again in a replay.
 
     `complete`: `features` and `transcript` are both whole. `frames_per_letter`: the speaker's rate, where they are not.
     """
@@ -52,7 +52,8 @@ class Work(msgspec.Struct, frozen=True, eq=False):
         if not length(spoken) or not audio.speech:
             end_ms = len(audio.rows) * FRAME_MS
             unspoken = [Word(token.text, end_ms, end_ms) for token in text.tokens]
-            return Alignment(self.transcript, unspoken, 0, 0.0, "none")
+            unit: Method = "characters" if text.unit == "character" else "none"
+            return Alignment(self.transcript, unspoken, 0, 0.0, unit)
         return self._aligned(text, spoken, audio)
 
     def _aligned(self, text: Tokens, spoken: list[Said], audio: Vectors) -> Alignment:

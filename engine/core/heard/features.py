@@ -111,7 +111,7 @@ class Vectors(msgspec.Struct, frozen=True):
 
 
 class Features:
-    """What is kept of an item's audio. `take` it as it arrives; `snapshot` freezes what there is for another thread."""
+    """What is kept of an item's audio. `take` it as it arrives; `snapshot` freezes what there is."""
 
     __slots__ = ("_bands", "_last", "_rest", "_rises", "frames")
 

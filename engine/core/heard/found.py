@@ -24,6 +24,8 @@ CORRIDOR = 0.0, 250, 250
 OPEN_CORRIDOR = 0.25, 75, 150
 """How far a letter may be from where the speaker's rate would have it, in frames of speech: by which part of the way,
 and by how much more ahead of that or behind it. A rate that was measured on this audio adds no doubt of its own."""
+ROWS_MANY = 2_000
+"""Some minutes of speech, or one of nothing but numbers. From here on each is read in its likeliest way alone."""
 MISFIT_MAX = -2.0
 """What a frame can take from the confidence: one crack on the line says nothing about the words."""
 FILLER_WORSE = 0.5
@@ -43,6 +45,8 @@ class Found(msgspec.Struct, frozen=True):
 def find(text: Sequence[Said], audio: Vectors, rate: float, complete: bool, table: Table = TABLE) -> Found | None:
     """Search `audio` for `text`, spoken at `rate` frames a letter. None if there is no room for it."""
     graph = build(text, rate, complete, table)
+    if len(graph.rows) > ROWS_MANY:
+        graph = build([each.likeliest() for each in text], rate, complete, table)
     fits = {name: unit.fit(audio.rows) for name, unit in table.units.items()}
     best = list(map(max, *(fit for name, fit in fits.items() if name != SILENCE)))
     some = [level - SOME_LETTER for level in best]

@@ -140,5 +140,5 @@ def _times(frames: float) -> tuple[int, float, float]:
 
 def _lasting(spare: float, least: int) -> tuple[float, float]:
     """`spare` frames beyond the least, on average. Every frame costs the same, so the least ones are given back."""
-    stay, leave = round(log(spare / (1 + spare)), 6), round(-log(1 + spare), 6)
+    stay, leave = round(log(spare / (1 + spare)), 9), round(-log(1 + spare), 9)
     return stay, leave - least * stay

@@ -91,6 +91,11 @@ def _characters(text: str, start: int, end: int) -> list[tuple[int, int]]:
 TYPED = str.maketrans({**dict.fromkeys("‘’ʼ´`′", "'"), **dict.fromkeys("‐‑‒–—―−﹣", "-"), "⁄": "/", "″": '"', "×": "x"})
 
 
+UNSAID = frozenset(("So", "Cc", "Cf", "Cs", "Co", "Cn"))
+"""Categories of characters that are no part of what is said: emoji and other pictures, controls, and what this Python
+has not heard of yet, for the next one may."""
+
+
 def normal(text: str) -> str:
     """Plain quotes, dashes and digits, composed letters; without what is invisible. 2½ is 2&1/2."""
     if text.isascii():
@@ -101,7 +106,7 @@ def normal(text: str) -> str:
             parts.append(str(unicodedata.decimal(letter)))
         elif unicodedata.category(letter) == "No" and parts and parts[-1].isdigit():
             parts.append(("&" if letter in "¼½¾⅓⅔⅛⅜⅝⅞" else "") + letter)
-        elif unicodedata.category(letter)[0] != "C" and letter not in "™®©":
+        elif letter in "°℃℉№" or unicodedata.category(letter) not in UNSAID:
             parts.append(letter)
     return unicodedata.normalize("NFKC", "".join(parts)).translate(TYPED)
 

@@ -1,7 +1,7 @@
 """Where nothing better can be had: words spread over the voiced time in proportion to their letters.
 
 Right to the word in three cuts of five, where the search is in nine of ten. It needs no model of speech, so it serves
-scripts that cannot be read as letters, audio that does not fit its transcript, and text without spaces.
+scripts that cannot be read as letters, audio in which no letter fits, and text without spaces.
 """
 
 from bisect import bisect_left, bisect_right

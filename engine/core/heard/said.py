@@ -33,6 +33,10 @@ class Said(msgspec.Struct, frozen=True):
         """How long it takes, against others."""
         return self.length * (PHRASE_END if self.punctuation else 100)
 
+    def likeliest(self) -> "Said":
+        """The same, said in one way only."""
+        return Said(self.punctuation, self.readings[:1], self.units[:1])
+
 
 def said(token: Token, language: str) -> Said:
     """A token in units, without words that come to nothing and readings that come to the same."""

@@ -12,7 +12,8 @@ bisection afterwards; nothing else is kept for the way back.
 
 A row is looked at only where it can lie: not before the least durations of all rows before it, nor so late that those
 after it have no room. A *corridor* narrows that further in long audio, where time and memory would grow with the square
-of its length. Everything inside is searched: there is no beam that can lose the way.
+of its length; what would still be too much is not searched. Everything inside is: there is no beam that can lose the
+way.
 """
 
 from array import array
@@ -25,6 +26,8 @@ import msgspec
 
 from engine.core.heard.graph import Graph, Row
 
+CELLS_MAX = 10_000_000
+"""Rows times frames of a search. So many take about a second; there are more only in minutes of audio."""
 NEVER = -1e15
 """The score of what cannot be. Finite, for differences of it are taken."""
 
@@ -62,16 +65,20 @@ own least before the first of these."""
 def search(
     graph: Graph, worth: Mapping[str, Sequence[float]], frames: int, complete: bool, corridor: Corridor | None
 ) -> list[Stay] | None:
-    """The best way from the first frame to the last: each row of it and its frames. None if there is no room for one.
+    """The best way from the first frame to the last: each row of it and its frames. None if there is no room for one,
+    or too much to search.
 
     `worth`: for every unit, the log likelihood of each frame. A `complete` way ends in one of the graph's last rows,
-    another anywhere.
+    another anywhere. None too if that would be more work than CELLS_MAX.
     """
+    spans = _spans(graph, frames, complete, corridor)
+    if sum(max(0, last - first + 1) for first, last in spans) > CELLS_MAX:
+        return None
     sums: dict[str, list[float]] = {}
     rows: list[_Scored] = []
     scores: dict[int, list[float]] = {-1: [0.0]}
     needed = _last_needed(graph)
-    for at, (first, last) in enumerate(_spans(graph, frames, complete, corridor)):
+    for at, (first, last) in enumerate(spans):
         row = graph.rows[at]
         if row.unit not in sums:
             sums[row.unit] = list(accumulate(map(add, worth[row.unit], repeat(row.stay)), initial=0.0))

@@ -19,7 +19,7 @@ class Unit(NamedTuple):
         h, i, j, k, m, n, o = [mean / variance for mean, variance in zip(self.means, self.variances, strict=True)]
         rest = 0.0
         for mean, variance in zip(self.means, self.variances, strict=True):
-            rest -= 0.5 * (mean * mean / variance + round(log(2 * pi * variance), 6))
+            rest -= 0.5 * (mean * mean / variance + round(log(2 * pi * variance), 9))
         return [
             rest
             + (a * r + h) * r
