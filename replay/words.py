@@ -13,7 +13,7 @@ from replay.data import JsonObject, turn_data
 from replay.paint import Line, Style, line, visible
 from replay.rows import Log
 from replay.runner import Result
-from replay.spoken import doubt, how_far, how_heard, how_much
+from replay.spoken import How, doubt, how_far, how_heard, how_much
 from replay.text import clock
 
 _NAMED_MAX = 8
@@ -89,3 +89,8 @@ def _of_assistant(turn: Turn) -> Iterator[Line]:
         at = "" if word.from_ms is None else clock(word.from_ms)
         times = f"  {clock(word.start_ms):>10}  {clock(word.end_ms):>10}  {at:>10}  {how:<7}  "
         yield Line([(times, "dim")], [(visible(word.text), _STYLES[how])])
+        for number, part in enumerate(word.parts if how == "partly" else ()):
+            heard: How = "heard" if turn.partial is not None and number < turn.partial.parts else "unheard"
+            end = "" if part.end_ms is None else clock(part.end_ms)
+            times = f"  {'':>10}  {end:>10}  {'':>10}  {heard:<7}  "
+            yield Line([(times, "dim")], [("  ", "plain"), (visible(part.text) or "…", _STYLES[heard])])

@@ -92,6 +92,7 @@ def _assistant_json() -> dict[str, object]:
                 "end_ms": word.end_ms,
                 "from_ms": word.from_ms,
                 "to_ms": word.to_ms,
+                "parts": [],
                 "heard": way,
             }
             for token, word, way in zip(tokens, turn.words, ways, strict=True)

@@ -21,7 +21,7 @@ def test_a_turn_tells_its_words_and_when_they_were_heard() -> None:
     assert told.heard_words_min <= 1 <= told.heard_words_max
     assert told.words == [
         SpokenWord("Call", 0, 200, 100, 300),
-        SpokenWord("41", 220, 700, 320, None),
+        SpokenWord("41", 220, 700, 320, None, number.parts),
         SpokenWord("5,", 700, 900, None, None),
         SpokenWord("now.", 1_700, 1_700, None, None),
     ]

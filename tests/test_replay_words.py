@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
-from engine.core.heard import Partial
+from engine.core.heard import Part, Partial
 from engine.core.report import Turn
 from engine.log.errors import LogError
 from replay import cli
@@ -30,6 +30,8 @@ CALL_415 = replace(
     partial=Partial("415-555-0142.", "four one five", 3, 10),
     heard_words_max=2,
 )
+DIGITS = [Part("four", 1_100), Part("one", 1_200), Part("five", 1_300), Part("", 1_900), Part("two", None)]
+IN_PARTS = replace(CALL_415, words=[replace(word, parts=DIGITS) for word in CALL_415.words])
 
 
 def lines(*turns: Turn) -> str:
@@ -43,6 +45,19 @@ def of_turns(*turns: Turn) -> Replayed:
 
 
 class TestForEyes:
+    def test_a_number_that_was_cut_is_shown_in_its_parts(self) -> None:
+        """And no other: they are in the data. One has no name, one lies beyond the audio."""
+        assert lines(IN_PARTS).splitlines()[6:] == [
+            "    0:01.000    0:02.000    0:02.000  partly   415-555-0142.",
+            "                0:01.100              heard      four",
+            "                0:01.200              heard      one",
+            "                0:01.300              heard      five",
+            "                0:01.900              unheard    […]",
+            "                                      unheard    [two]",
+            "    0:02.000    0:03.000              unheard  [Thanks.]",
+        ]
+        assert "unheard    [four]" in lines(replace(IN_PARTS, partial=None)), "its beginning alone"
+
     def test_a_call(self) -> None:
         """The one that was cut in the middle of a telephone number, and the caller who cut it."""
         assert lines(CALL_415, caller("Wait.", 2_300, 2_900)) == (
@@ -118,16 +133,33 @@ class TestAsData:
         assert (made["heard_text_min"], made["heard_text_max"]) == ("Call", "Call 415-555-0142.")
         assert made["partial"] == {"token": "415-555-0142.", "spoken": "four one five", "parts": 3, "parts_of": 10}
         assert made["words"] == [
-            {"text": "Call", "start_ms": 0, "end_ms": 1000, "from_ms": 1000, "to_ms": 2000, "heard": "heard"},
+            {
+                "text": "Call",
+                "start_ms": 0,
+                "end_ms": 1000,
+                "from_ms": 1000,
+                "to_ms": 2000,
+                "parts": [],
+                "heard": "heard",
+            },
             {
                 "text": "415-555-0142.",
                 "start_ms": 1000,
                 "end_ms": 2000,
                 "from_ms": 2000,
                 "to_ms": None,
+                "parts": [],
                 "heard": "partly",
             },
-            {"text": "Thanks.", "start_ms": 2000, "end_ms": 3000, "from_ms": None, "to_ms": None, "heard": "unheard"},
+            {
+                "text": "Thanks.",
+                "start_ms": 2000,
+                "end_ms": 3000,
+                "from_ms": None,
+                "to_ms": None,
+                "parts": [],
+                "heard": "unheard",
+            },
         ]
 
     def test_spacing_is_kept(self) -> None:

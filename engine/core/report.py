@@ -12,19 +12,20 @@ from engine.core.audio import ms_of, samples_of
 from engine.core.barge_in import Interruption
 from engine.core.call import Call
 from engine.core.conversation import Item, Repair
-from engine.core.heard import Partial, Word
+from engine.core.heard import Part, Partial, Word
 from engine.core.words import Words, heard_at
 
 
 class SpokenWord(msgspec.Struct, frozen=True):
     """A word of an item, and its place in the item's audio. `from_ms`, `to_ms`: when the caller heard its beginning and
-    its end; None for what was not heard."""
+    its end; None for what was not heard. `parts`: the spoken words of one that is read as several."""
 
     text: str
     start_ms: int
     end_ms: int
     from_ms: int | None
     to_ms: int | None
+    parts: list[Part] = []
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -167,7 +168,7 @@ def _spoken_word(item: Item, word: Word, beyond: int) -> SpokenWord:
     was_begun = was_heard or (beyond == 0 and begin < end)
     from_ms = ms_of(item.ear_at(begin, is_end=begin == end)) if was_begun else None
     to_ms = ms_of(item.ear_at(end, is_end=True)) if was_heard else None
-    return SpokenWord(word.text, word.start_ms, word.end_ms, from_ms, to_ms)
+    return SpokenWord(word.text, word.start_ms, word.end_ms, from_ms, to_ms, word.parts)
 
 
 def interrupted(each: Interruption) -> Interrupted:
