@@ -33,7 +33,7 @@ def spoken(ms: float, text: str = TEXT, item: str = "item_1", response: str = "r
 
 def talking(*frames: str, until_ms: float, **options: object) -> Harness:
     """A call in which nobody answers searches, after the model's frames and some time. What was sent is taken."""
-    harness = in_call(answers=False, **options)  # type: ignore[arg-type]
+    harness = in_call(answers=False, **options)  # type: ignore[arg-type]  # passed on as they are
     harness.model(*frames)
     harness.run(until_ms)
     return harness

@@ -18,6 +18,7 @@ import msgspec
 
 from engine.bench.words.corpus import SpeechError, Utterance, read_folder
 from engine.core.audio import FRAME_MS
+from engine.core.heard.aligner import measured_rate
 from engine.core.heard.features import Features, Vectors
 from engine.core.heard.found import find, words
 from engine.core.heard.letters import SILENCE, UNITS
@@ -51,7 +52,7 @@ class Lesson(msgspec.Struct, frozen=True):
 
     @property
     def rate(self) -> float:
-        return min(max(self.audio.speech / max(1, length(self.spoken)), 2.0), 6.0)
+        return measured_rate(self.audio, self.spoken)
 
 
 def measure(folder: Path, lang: str, output: Path, jobs: int, say: Callable[[str], None]) -> None:

@@ -25,14 +25,14 @@ def ms_of(samples: int) -> int:
     return (samples + SAMPLES_PER_MS // 2) // SAMPLES_PER_MS
 
 
-def _magnitude(code: int) -> int:
-    """Linear magnitude of one mu-law code, 0 to 255 (ITU-T G.711, table 2a, scaled by 1/126)."""
+def linear(code: int) -> int:
+    """16-bit linear value of one mu-law code (ITU-T G.711, table 2a)."""
     code = ~code & 0xFF
-    segment, step = (code >> 4) & 0x07, code & 0x0F
-    return (((step << 1) + 33 << segment) - 33) // 32
+    magnitude = (((code & 0x0F) << 3) + 0x84 << ((code >> 4) & 0x07)) - 0x84
+    return -magnitude if code & 0x80 else magnitude
 
 
-MAGNITUDE = bytes(min(255, _magnitude(code)) for code in range(256))
+MAGNITUDE = bytes(min(255, abs(linear(code)) // 128) for code in range(256))
 """Table for `bytes.translate`: mu-law code to loudness, 0 to 255."""
 
 

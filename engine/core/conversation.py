@@ -51,7 +51,7 @@ class Item(msgspec.Struct, eq=False):
     """What its parts say, joined in their order."""
     transcript_final: bool = False
     """No part's words are still coming."""
-    parts: dict[int, "PartText"] = {}
+    parts: dict[int, PartText] = {}
     """The words of each part that is spoken, by content index. A part of text alone is not spoken and is none."""
     is_done: bool = False
     """It will not grow any more."""

@@ -9,6 +9,7 @@ in its `method`. An answer that fits badly stands: its `confidence` says so.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 
 import msgspec
@@ -58,8 +59,8 @@ class Work(msgspec.Struct, frozen=True, eq=False):
 
     def _aligned(self, text: Tokens, spoken: list[Said], audio: Vectors) -> Alignment:
         letters = length(spoken)
-        measured = _limited(audio.speech / letters) if self.complete else None
-        rate = measured or _limited(OPEN_PART * (self.frames_per_letter or RATE_USUAL))
+        measured = round(measured_rate(audio, spoken), 2) if self.complete else None
+        rate = measured or round(_limited(OPEN_PART * (self.frames_per_letter or RATE_USUAL)), 2)
         texts = [token.text for token in text.tokens]
         unknown = sum(each.unknown for each in spoken)
         confidence = 0.0
@@ -84,8 +85,13 @@ def _within(spoken: list[Said], letters: int) -> list[Said]:
     return spoken[: bisect_right(places, letters)]
 
 
+def measured_rate(audio: Vectors, spoken: Sequence[Said]) -> float:
+    """Frames a letter in audio that holds all of this and nothing else. There is a letter in it."""
+    return _limited(audio.speech / length(spoken))
+
+
 def _limited(frames_per_letter: float) -> float:
-    return round(min(max(RATE_MIN, frames_per_letter), RATE_MAX), 2)
+    return min(max(RATE_MIN, frames_per_letter), RATE_MAX)
 
 
 def align(pcmu: bytes, transcript: str, *, complete: bool = True, frames_per_letter: float | None = None) -> Alignment:

@@ -21,7 +21,7 @@ from operator import mul, sub
 
 import msgspec
 
-from engine.core.audio import FRAME_SAMPLES, SAMPLE_RATE
+from engine.core.audio import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, linear
 
 LAGS = 20
 """2.4 ms: enough to tell formants apart, too little to see the pitch."""
@@ -31,7 +31,6 @@ CENTRES_HZ = 200, 3700
 CEPSTRA = 5
 COLUMNS = BANDS + 1
 
-SILENCE_CODE = 0xFF
 POWER_STRIDE = 4
 """Every fourth sample tells as much of the power as all of them."""
 WEIGHT_SCALE = 64
@@ -53,13 +52,6 @@ SPEECH, ACTIVE = 10, 14
 UNIT_DB = 0.00001
 INACTIVE_WEIGHT = 0.7
 """How much the shape of other frames counts."""
-
-
-def _linear(code: int) -> int:
-    """16-bit linear value of one mu-law code (ITU-T G.711)."""
-    code = ~code & 0xFF
-    magnitude = (((code & 0x0F) << 3) + 0x84 << ((code >> 4) & 0x07)) - 0x84
-    return -magnitude if code & 0x80 else magnitude
 
 
 def _mel(hz: float) -> float:
@@ -88,12 +80,12 @@ COSINES = [
 
 EMPHASIS = 31, 32
 """For the power, y = x - 31/32 of the sample before: speech falls by 6 dB an octave, and this raises it again."""
-NOW = [float(_linear(code) * EMPHASIS[1]) for code in range(256)]
-BEFORE = [float(_linear(code) * EMPHASIS[0]) for code in range(256)]
+NOW = [float(linear(code) * EMPHASIS[1]) for code in range(256)]
+BEFORE = [float(linear(code) * EMPHASIS[0]) for code in range(256)]
 POWER_PER_SQUARE = FRAME_SAMPLES // POWER_STRIDE * EMPHASIS[1] ** 2
 """What a mean square of the raised 16-bit signal comes to in a frame's power."""
 
-HEIGHTS = bytes(sorted(range(256), key=_linear).index(code) >> 1 for code in range(256))
+HEIGHTS = bytes(sorted(range(256), key=linear).index(code) >> 1 for code in range(256))
 """For `bytes.translate`: a code's place among all, from low to high, in seven bits. The eighth is needed below."""
 ONES = int.from_bytes(b"\x01" * FRAME_SAMPLES, "little")
 TOPS = ONES << 7
@@ -120,7 +112,7 @@ class Features:
         """Whole frames of 20 ms taken so far."""
         self._bands = array("d")
         self._rest = b""
-        self._last = SILENCE_CODE
+        self._last = SILENCE
         self._rises = ONES
         """The directions of the last frame, one byte a sample, 1 where it does not fall; the first sample lowest."""
 
