@@ -92,9 +92,13 @@ class StreamClock(msgspec.Struct):
 
     def now(self, at_ns: int) -> int:
         """Stream time at this moment, by the quickest of the last frames; never less than was said before."""
-        quickest = at_ns // NS_PER_SAMPLE - min(self.slack_min, self.before_min)
-        self.shown = max(self.shown, self.newest, quickest if self.frames else 0)
+        self.shown = self.peek(at_ns)
         return self.shown
+
+    def peek(self, at_ns: int) -> int:
+        """What `now` would say. For whoever only looks: what was said counts, and asking more often would change it."""
+        quickest = at_ns // NS_PER_SAMPLE - min(self.slack_min, self.before_min)
+        return max(self.shown, self.newest, quickest if self.frames else 0)
 
     def is_mute(self, at_ns: int) -> bool:
         """Whether the caller leg has been quiet for longer than jitter explains."""
