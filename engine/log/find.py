@@ -11,6 +11,7 @@ from engine.log.folder import live_logs, sealed_logs
 from engine.log.reader import read_call
 
 _NAMES_SHOWN_MAX = 5
+_NEAR_MAX, _NEAR_CUTOFF = 3, 0.75
 
 
 def find(calls_dir: Path, call: str) -> Path:
@@ -18,7 +19,7 @@ def find(calls_dir: Path, call: str) -> Path:
     if "/" in call or call.endswith(".db"):
         path = Path(call)
         if not path.exists():
-            raise LogError(f"{call}: no such log")
+            raise LogError(f"{call}: no such log{_beside(path)}")
         return path
     logs = sealed_logs(calls_dir) + live_logs(calls_dir)
     if not logs:
@@ -31,9 +32,31 @@ def find(calls_dir: Path, call: str) -> Path:
         return matching[0]
     if matching:
         raise LogError(f"{call} could be any of {_list(calls_dir, matching)}: give more of it, or a path")
-    near = get_close_matches(call, [log.stem for log in logs], n=3, cutoff=0.6)
-    hint = f"is it {' or '.join(near)}?" if near else f"there are {len(logs)} calls there"
+    near = _near(call, [log.stem for log in logs])
+    hint = f"is it {' or '.join(near)}?" if near else f"there {_are(len(logs))} there"
     raise LogError(f"no call in {calls_dir} begins with {call!r}: {hint}")
+
+
+def _near(call: str, names: list[str]) -> list[str]:
+    """Names that begin almost like that."""
+    beginnings: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        beginnings.setdefault(name[: len(call)], []).append(name)
+    close = get_close_matches(call, beginnings, n=_NEAR_MAX, cutoff=_NEAR_CUTOFF)
+    return [name for beginning in close for name in beginnings[beginning]][:_NEAR_MAX]
+
+
+def _beside(path: Path) -> str:
+    """What a path that leads nowhere may have meant."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f": there is no folder {folder}"
+    near = get_close_matches(path.name, sorted(each.name for each in folder.iterdir()), n=1, cutoff=_NEAR_CUTOFF)
+    return f". Is it {folder / near[0]}?" if near else ""
+
+
+def _are(calls: int) -> str:
+    return "is 1 call" if calls == 1 else f"are {calls} calls"
 
 
 def _list(calls_dir: Path, logs: list[Path]) -> str:
