@@ -6,6 +6,9 @@ would need a special case here would be a mistake in the core.
 
     runner    the inputs once more through the core: same, diverged or unknown
     diff      what exactly is not the same, field by field
+    two_logs  where two logs part, or a log and its replay; around, diff_report: told
+    what_if   a recorded call under other settings; command_changes: what is another then;
+              evidence: how far that can be believed; what_if_report: told
     sources   logs as they lie on the disk: SQLite files and golden logs
     golden    a log as lines of text that can be reviewed
     text      the call for eyes
@@ -15,6 +18,6 @@ would need a special case here would be a mistake in the core.
     breaks    where speech is cut into subtitles and lines
     cues      the call as subtitles: who said what, and when
     subtitles as WebVTT and SRT
-    verify    many logs, in parallel
+    verify    many logs, in parallel; junit: for CI
     cli       the `replay` command
 """

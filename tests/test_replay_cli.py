@@ -135,7 +135,7 @@ class TestCouldNotTell:
     def test_no_such_call(self, calls: Path) -> None:
         done = run("CA99", calls_dir=calls)
         assert (done.exit_code, done.stdout) == (2, "")
-        assert done.stderr == f"replay: no call in {calls} begins with 'CA99': there are 1 calls there\n"
+        assert done.stderr == f"replay: no call in {calls} begins with 'CA99': there is 1 call there\n"
 
     def test_no_calls_at_all(self, tmp_path: Path) -> None:
         done = run("last", calls_dir=tmp_path / "none")
@@ -245,6 +245,10 @@ class TestList:
             "turns": 2,
             "interruptions": 1,
             "verdict": "same",
+            "reason": "Twilio said stop",
+            "faults": 0,
+            "malformed": 0,
+            "said": None,
         }
         assert json.loads(run("ls", "--json", calls_dir=calls).stdout) == [listed]
 

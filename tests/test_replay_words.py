@@ -11,6 +11,7 @@ from engine.core.heard import Part, Partial
 from engine.core.report import Turn
 from engine.log.errors import LogError
 from replay import cli
+from replay.commands import words as words_command
 from replay.cues import cues
 from replay.data import turn_data
 from replay.paint import plain
@@ -245,7 +246,7 @@ class TestTheCommand:
     def test_subtitles_that_are_an_estimate_say_so_to_whoever_makes_them(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        cli._subtitles("vtt", [assistant("Cash or card?", method="voiced"), assistant("Thanks.")])
+        words_command._subtitles("vtt", [assistant("Cash or card?", method="voiced"), assistant("Thanks.")])
         told = "replay: item_1: words are an estimate: the text was spread over the voiced audio\n"
         assert capsys.readouterr().err == told
 
