@@ -48,7 +48,9 @@ SEAL_COLUMNS = SealRow.__struct_fields__
 Row = tuple[int, int, Kind, Leg, str, str | None, bytes | None, int | None, int | None, int | None]
 """An entry's columns as they are stored, in the order of `Entry`; a body of None stands for APPEND_BODY."""
 
-_ENTRIES = "SELECT seq, at_ns, kind, leg, type, body, audio, cause, audio_from, audio_to FROM entry ORDER BY seq"
+_ENTRIES = (
+    "SELECT seq, at_ns, kind, leg, type, body, audio, cause, audio_from, audio_to FROM entry WHERE seq > ? ORDER BY seq"
+)
 
 
 class LoggedCall:
@@ -72,10 +74,10 @@ class LoggedCall:
         """Let the file go."""
         self._connection.close()
 
-    def rows(self) -> Iterator[Row]:
-        """All entries in order, raw: within a few percent of what SQLite needs. Raises LogError."""
+    def rows(self, after: int = -1) -> Iterator[Row]:
+        """All entries in order, or those behind one, raw: nearly as fast as SQLite can. Raises LogError."""
         with told(self.path):
-            yield from self._connection.execute(_ENTRIES)
+            yield from self._connection.execute(_ENTRIES, (after,))
 
     def entries(self) -> Iterator[Entry]:
         """All entries in order. Raises LogError."""
