@@ -9,6 +9,7 @@ whose words were looked for, is kept, in a file of the same name that ends in `.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,9 +55,9 @@ class _AnyHeader(msgspec.Struct):
     head: _AnyHead
 
 
-def make_golden(header: Header, entries: Sequence[Entry]) -> Golden:
-    """The golden log of a call."""
-    keep = _needed_audio(header.settings, entries)
+def make_golden(header: Header, entries: Sequence[Entry], *, is_silent: bool = False) -> Golden:
+    """The golden log of a call. `is_silent`: there is no sound in it that says where words are, so none is kept."""
+    keep = frozenset[int]() if is_silent else _needed_audio(header.settings, entries)
     audio = bytearray()
     lines = [msgspec.json.encode(header).decode()]
     lines += [dump_line(part, keep, audio) for part in fold(entries)]
@@ -75,16 +76,19 @@ def write_golden(path: Path, golden: Golden) -> None:
 
 def read_golden(path: Path) -> Log:
     """A golden log, as any other log. Raises LogError; LogFormatError for what is not one, or is newer."""
-    try:
+    side = path.with_suffix(AUDIO_SUFFIX)
+    with _told(path):
         first, *lines = path.read_text(encoding="utf-8").split("\n")
-        side = path.with_suffix(AUDIO_SUFFIX)
         audio = side.read_bytes() if side.exists() else b""
-    except OSError as error:
-        raise LogError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise LogFormatError(f"{path} is not a golden log: it is not text") from error
     header = read_header(path, first)
     return Log(path, header.head, header.settings, lambda: _rows(path, lines, audio))
+
+
+def header_of(path: Path) -> Header:
+    """What the golden log at `path` says of itself. Raises as `read_golden` does."""
+    with _told(path), path.open(encoding="utf-8") as file:
+        line = file.readline()
+    return read_header(path, line)
 
 
 def read_header(path: Path, line: str) -> Header:
@@ -98,6 +102,16 @@ def read_header(path: Path, line: str) -> Header:
         return msgspec.json.decode(line, type=Header)
     except msgspec.MsgspecError as error:
         raise LogFormatError(f"{path} is not a golden log: {error}") from error
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LogError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise LogFormatError(f"{path} is not a golden log: it is not text") from error
 
 
 def _needed_audio(settings: CallSettings, entries: Sequence[Entry]) -> frozenset[int]:

@@ -1,0 +1,275 @@
+"""From a call in production to a golden log: what is left out is not missed, what is redacted is gone; it replays."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
+
+from engine.core import CallSettings, Entry
+from engine.core.audio import SILENCE
+from engine.log.errors import LogError
+from replay import cli
+from replay import pin as pinning
+from replay.golden import header_of, read_golden
+from replay.pin import Wish, bless, pin, prove
+from replay.places import Place, parse
+from replay.redact import STARTED_AT, placeholder, redact_body, redact_entry, redact_settings
+from replay.rerun import Step, rerun, steps_of
+from replay.rows import entry_of
+from replay.runner import replay
+from tests import build
+from tests.build import CALL_SID, Harness
+from tests.replay_calls import SETTINGS, bakery, log_of, write_sealed, write_story
+
+GOLDEN = Path(__file__).resolve().parents[1] / "fixtures" / "golden"
+TWO = GOLDEN / "two_barge_ins_in_a_row.jsonl"
+"""Five turns: the second and third answers are interrupted."""
+BAKERY = bakery()
+SPOILT = [replace(e, body=e.body.replace(":520", ":400")) if e.seq == 123 else e for e in BAKERY]
+WHOLE = Wish(Place("start"), Place("end"), False, "", "", False)
+
+
+def wish(begin: str = "start", end: str = "end", *, redacted: bool = False, accepts: bool = False) -> Wish:
+    return Wish(parse(begin), parse(end), redacted, "", "", accepts)
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(cli.cli, ["pin", *map(str, args)])
+
+
+def slow_then_mute() -> list[Entry]:
+    """One answer over a line of 300 ms, which then is quick; a second one, cut by a clear that nothing answers."""
+    call = Harness(delay_ms=300)
+    call.seq = 1
+    call.engine(build.leg_opened("caller"))
+    call.caller(build.connected(), build.started())
+    call.engine(build.leg_opened("model"))
+    call.model(build.session_created(), build.session_updated())
+    call.run(600)
+    call.model(*build.reply(600), 'no JSON, but "item_1" is in it')
+    call.run(2500)
+    call.ear.delay = 0
+    call.run(3000)
+    call.model(*build.reply(3000, "item_2", "resp_2"))
+    call.run(4000)
+    call.model(build.speech_started(3700, "item_u2"))
+    call.ear.echoes.clear()
+    call.run(4999)
+    call.wake()
+    assert truncates(call.entries) == [1900]
+    return call.entries
+
+
+def marks(entries: Iterable[Entry], kind: str) -> list[str]:
+    """The names of the marks that were placed (`command`) or came back (`input`)."""
+    return [json.loads(e.body)["mark"]["name"] for e in entries if (e.type, e.kind) == ("mark", kind)]
+
+
+def truncates(entries: Iterable[Entry]) -> list[int]:
+    """What the model was told to keep of its items, in order."""
+    return [json.loads(e.body)["audio_end_ms"] for e in entries if e.type == "conversation.item.truncate"]
+
+
+class TestAPartOfACall:
+    def test_the_whole_call_stays_as_it_was_recorded(self) -> None:
+        log = read_golden(TWO)
+        entries = [entry_of(row) for row in log.rows()]
+        assert rerun(log.settings, steps_of(log)).entries == entries
+
+    def test_turns_before_the_point_are_left_out_and_the_same_is_decided(self, tmp_path: Path) -> None:
+        done = run(TWO, "--from", "turn:3", "-o", tmp_path / "a.jsonl", "--redact")
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert done.stdout == (
+            f"{tmp_path / 'a.jsonl'}: 621 entries of 733\n"
+            "  without the first 2 turns: from turn:3 on the same is decided\n"
+            "  same: every command is the one that was recorded\n"
+        )
+        before, after = replay(read_golden(TWO)).report, replay(read_golden(tmp_path / "a.jsonl")).report
+        assert [turn.item_id for turn in after.turns] == [turn.item_id for turn in before.turns[2:]]
+        assert [turn.heard_ms for turn in after.turns] == [turn.heard_ms for turn in before.turns[2:]]
+        assert after.interruptions == before.interruptions[-len(after.interruptions) :]
+
+    def test_names_are_counted_anew_and_echoes_follow(self, tmp_path: Path) -> None:
+        """Of the marks that are left, the first has the first name, and each comes back under the name it has now."""
+        run(TWO, "--from", "turn:3", "-o", tmp_path / "a.jsonl", "--redact")
+        before, after = (list(map(entry_of, read_golden(path).rows())) for path in (TWO, tmp_path / "a.jsonl"))
+        placed, echoed = marks(after, "command"), marks(after, "input")
+        assert placed == [f"{name.split('-')[0]}-{number}" for number, name in enumerate(placed, 1)]
+        assert len(placed) < len(marks(before, "command"))
+        assert set(echoed) <= set(placed)
+        assert truncates(after) == truncates(before)[-1:]
+
+    def test_what_comes_after_the_point_is_left_out(self) -> None:
+        made = pin(read_golden(TWO), wish(end="turn:2"))
+        last = json.loads(made.golden.text.splitlines()[-1])
+        assert made.entries < made.of_entries
+        assert last["seq"] <= made.entries
+
+    def test_a_turn_that_later_decisions_rest_on_is_not_left_out(self) -> None:
+        """No echo follows the clear, so the longest round trip places the ear, and that was a turn before."""
+        made = pin(log_of(slow_then_mute()), wish(begin="3s"))
+        assert (made.left_out, made.entries) == (0, made.of_entries)
+
+    def test_nor_is_one_that_is_not_over(self) -> None:
+        assert pin(log_of(BAKERY), wish(begin="0.5s")).left_out == 0
+
+    def test_there_must_be_something_between(self, tmp_path: Path) -> None:
+        done = run(TWO, "--from", "end", "--to", "start", "-o", tmp_path / "a.jsonl")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == "replay: start is before end: there is nothing between them\n"
+
+
+class TestWhatMayBePinned:
+    def test_a_call_that_is_decided_otherwise_now_is_not(self) -> None:
+        with pytest.raises(LogError, match=r"part at entry 123.*pin with --bless"):
+            pin(log_of(SPOILT), WHOLE)
+
+    def test_unless_that_is_accepted(self) -> None:
+        made = pin(log_of(SPOILT), wish(accepts=True))
+        assert made.golden == pin(log_of(BAKERY), WHOLE).golden
+
+    def test_a_log_that_cannot_be_judged_is_not(self) -> None:
+        with pytest.raises(LogError, match="entry 5 should follow"):
+            pin(log_of([*BAKERY[:4], *BAKERY[5:]]), wish(accepts=True))
+
+    def test_what_is_written_must_replay(self) -> None:
+        with pytest.raises(LogError, match=r"a\.jsonl does not replay: recorded and replayed part at entry 123"):
+            prove(Path("a.jsonl"), log_of(SPOILT))
+
+    def test_redacting_must_not_change_a_decision(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It cannot, as far as we know; should it, nobody gets a golden log of another call."""
+        monkeypatch.setattr(pinning, "redact_entry", lambda e: replace(e, audio=e.audio and e.audio[:80]))
+        with pytest.raises(LogError, match="please report it"):
+            pin(log_of(BAKERY), wish(redacted=True))
+
+
+class TestTheCommand:
+    def test_a_sealed_log_becomes_a_golden_one(self, tmp_path: Path) -> None:
+        log = write_sealed(tmp_path, BAKERY)
+        done = run(log, "-o", tmp_path / "cut.calllog.jsonl", "--title", "A price.", "--reason", "The bug of May.")
+        assert done.exit_code == 0
+        assert done.stderr == (
+            "replay: cut.calllog.jsonl and cut.calllog.ulaw hold what was said: --redact leaves it out\n"
+        )
+        header = header_of(tmp_path / "cut.calllog.jsonl")
+        assert (header.title, header.reason, header.head.call_sid) == ("A price.", "The bug of May.", CALL_SID)
+        assert [entry_of(row) for row in read_golden(tmp_path / "cut.calllog.jsonl").rows()][-1] == BAKERY[-1]
+
+    def test_without_words_given_the_first_line_says_where_it_comes_from(self, tmp_path: Path) -> None:
+        run(write_story(tmp_path / "a.jsonl", BAKERY), "--to", "0.5s", "-o", tmp_path / "b.jsonl", "--redact")
+        header = header_of(tmp_path / "b.jsonl")
+        assert header.title == "Pinned from a call of 2000-01-01, start to 0.500s."
+        assert header.reason == "pinned from a call of 2000-01-01"
+
+    def test_json(self, tmp_path: Path) -> None:
+        done = run(TWO, "-o", tmp_path / "a.jsonl", "--redact", "--json")
+        assert json.loads(done.stdout) == {
+            "path": str(tmp_path / "a.jsonl"),
+            "entries": 733,
+            "of_entries": 733,
+            "turns_left_out": 0,
+            "redacted": True,
+            "verdict": "same",
+            "reason": "every command is the one that was recorded",
+        }
+
+    def test_a_name_that_is_no_golden_logs(self, tmp_path: Path) -> None:
+        done = run(TWO, "-o", tmp_path / "a.db")
+        assert done.exit_code == 2
+        assert "the name of a golden log ends in .jsonl" in done.stderr
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        done = run(TWO, "-o", tmp_path / "none" / "a.jsonl")
+        assert (done.exit_code, done.stderr) == (2, f"replay: {tmp_path}/none/a.jsonl: No such file or directory\n")
+
+
+class TestRedacted:
+    def test_nothing_that_was_said_is_left(self, tmp_path: Path) -> None:
+        path = write_story(tmp_path / "a.jsonl", BAKERY)
+        run(path, "-o", tmp_path / "b.jsonl", "--redact")
+        text = (tmp_path / "b.jsonl").read_text()
+        for said in ("Cash", "credit", "discount", CALL_SID, build.STREAM_SID, build.ACCOUNT_SID, "2026"):
+            assert said in path.read_text()
+            assert said not in text
+        assert not (tmp_path / "b.ulaw").exists()
+        assert header_of(tmp_path / "b.jsonl").head.started_at == STARTED_AT
+
+    @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.jsonl")), ids=lambda path: path.stem)
+    def test_every_golden_log_decides_the_same_without_its_words(self, path: Path, tmp_path: Path) -> None:
+        done = run(path, "-o", tmp_path / "a.jsonl", "--redact")
+        assert (done.exit_code, done.stderr) == (0, "")
+        before, after = replay(read_golden(path)).report, replay(read_golden(tmp_path / "a.jsonl")).report
+        assert [(t.item_id, t.heard_ms, t.heard_min_ms, t.heard_max_ms) for t in after.turns] == [
+            (t.item_id, t.heard_ms, t.heard_min_ms, t.heard_max_ms) for t in before.turns
+        ]
+        assert after.interruptions == before.interruptions
+
+    @pytest.mark.parametrize(
+        ("body", "left"),
+        [
+            ('{"type":"x","delta":"That is $9.17, Ms. Ünal."}', '{"type":"x","delta":"Xxxx xx $0.00, Xx. Xxxx."}'),
+            (
+                '{"start":{"callSid":"CA1","customParameters":{"name":"Ann","type":"+49 30"}}}',
+                f'{{"start":{{"callSid":"CA{"0" * 32}","customParameters":{{"name":"Xxx","type":"+00 00"}}}}}}',
+            ),
+            ('{"dtmf":{"track":"inbound_track","digit":"5"}}', '{"dtmf":{"track":"inbound_track","digit":"0"}}'),
+            (
+                '{"reason":"turn_detected","tracks":["inbound"],"words":["one"]}',
+                '{"reason":"turn_detected","tracks":["inbound"],"words":["xxx"]}',
+            ),
+            ('{"reason":"Ann hung up","usage":12,"left":null}', '{"reason":"Xxx xxxx xx","usage":12,"left":null}'),
+            (f'{{"id":"call_{CALL_SID}","voice":"marin"}}', f'{{"id":"call_{CALL_SID}","voice":"marin"}}'),
+            (f'{{"code":"no {CALL_SID} here"}}', f'{{"code":"no CA{"0" * 32} here"}}'),
+            ("my name is {Ann", "xx xxxx xx {Xxx"),
+        ],
+    )
+    def test_what_becomes_of_a_body(self, body: str, left: str) -> None:
+        assert redact_body(body) == left
+
+    def test_sound_becomes_silence_of_the_same_length(self) -> None:
+        entry = Entry(1, 0, "input", "caller", "media", '{"payload":""}', b"abc")
+        assert redact_entry(entry) == replace(entry, audio=bytes([SILENCE]) * 3)
+
+    def test_settings(self) -> None:
+        settings = CallSettings(instructions="Sell 5 pies.", greeting="Greet Ann.", voice="cedar")
+        assert redact_settings(settings) == replace(settings, instructions="Xxxx 0 xxxx.", greeting="Xxxxx Xxx.")
+        assert redact_settings(CallSettings(greeting=None)).greeting is None
+
+    def test_a_placeholder_is_as_long_as_the_text(self) -> None:
+        assert placeholder("Größe: 12 m²\n你好") == "Xxxxx: 00 xx\nxx"
+
+
+class TestRerun:
+    def test_an_echo_of_a_mark_that_is_not_placed_is_left_out(self) -> None:
+        steps = steps_of(log_of(BAKERY))
+        assert marks([step.input for step in steps], "input")
+        made = rerun(SETTINGS, steps, {s.input.seq for s in steps if s.input.type == "response.output_audio.delta"})
+        assert marks(made.entries, "input") == []
+
+    def test_an_answer_that_nobody_waits_for_is_left_out(self) -> None:
+        answer = Entry(3, 0, "input", "engine", "item.aligned", '{"type":"item.aligned","item_id":"item_9"}')
+        assert rerun(SETTINGS, [Step(answer, [])]).entries == []
+
+    def test_one_that_cannot_be_read_stays_as_it_is(self) -> None:
+        odd = Entry(3, 0, "input", "engine", "item.aligned", "{")
+        assert [entry.body for entry in rerun(SETTINGS, [Step(odd, [])]).entries] == ["{"]
+
+    def test_a_log_that_begins_with_a_command(self) -> None:
+        assert steps_of(log_of([Entry(1, 0, "command", "caller", "clear", "{}")])) == []
+
+
+class TestBless:
+    def test_what_is_decided_now_takes_the_place_of_what_was_recorded(self, tmp_path: Path) -> None:
+        path = write_story(tmp_path / "a.jsonl", SPOILT)
+        bless(path, "The ear is 120 ms further.")
+        assert header_of(path).reason == "The ear is 120 ms further."
+        assert replay(read_golden(path)).verdict == "same"
+        assert truncates(map(entry_of, read_golden(path).rows())) == [520]
+
+    def test_a_redacted_log_stays_without_sound(self, tmp_path: Path) -> None:
+        run(write_story(tmp_path / "a.jsonl", BAKERY), "-o", tmp_path / "b.jsonl", "--redact")
+        bless(tmp_path / "b.jsonl", "Again.")
+        assert not (tmp_path / "b.ulaw").exists()
