@@ -62,7 +62,7 @@ bless: $(READY) ## Record the golden logs anew and show what changed; the commit
 # Two reports from one run: the shell's figures are for the eye, the core's and the replay's are a condition.
 .PHONY: cover
 cover: $(READY) ## Run the tests with coverage; engine/core and replay must be covered whole
-	@$(BIN)/python -m pytest -q --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='engine/core/*,replay/*' --fail-under=100
 
