@@ -118,6 +118,14 @@ class Playout(msgspec.Struct, eq=False):
         return bool(self.marks) or self.unmarked_samples > 0
 
     @property
+    def flushed_echoes(self) -> int:
+        """How many of the echoes since the clear, the last of them, are known to have come because of it."""
+        if self.flush is None:
+            return 0
+        first = self._first_flushed(self.flush)
+        return 0 if first is None else len(self.flush.echoes) - first
+
+    @property
     def unmarked_samples(self) -> int:
         """What was sent since the last mark."""
         return self.sent - self.marked
