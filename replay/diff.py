@@ -1,18 +1,21 @@
-"""What differs between an entry as it was recorded and as it was replayed, field by field.
+"""What differs between two entries, field by field.
 
 People who debug a divergence mix up which side is which, so both are always named: *recorded* is what the log holds,
-*replayed* is what this version of the core commands. Bodies are compared as JSON, by path; where the JSON is the same
-and the bytes are not, the bytes are shown.
+*replayed* is what this version of the core commands. (Of two logs both are recorded: there the sides are *A* and *B*.)
+Bodies are compared as JSON, by path; where the JSON is the same and the bytes are not, the bytes are shown.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 import msgspec
 
 from engine.core.entries import Entry
+from engine.core.events import UNREADABLE
 
 ABSENT = "nothing"
 """Said of a side that has no such field, or no such entry."""
+_HASH_LETTERS = 16
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -23,7 +26,11 @@ class Difference(msgspec.Struct, frozen=True):
     replayed: str
 
     def __str__(self) -> str:
-        return f"{self.path}: recorded {self.recorded}, replayed {self.replayed}"
+        return self.said("recorded", "replayed")
+
+    def said(self, one: str, other: str) -> str:
+        """The same, with the sides called by these names."""
+        return f"{self.path}: {one} {self.recorded}, {other} {self.replayed}"
 
 
 def differences(recorded: Entry | None, replayed: Entry | None) -> list[Difference]:
@@ -36,7 +43,9 @@ def differences(recorded: Entry | None, replayed: Entry | None) -> list[Differen
         if (mine := getattr(recorded, field)) != (other := getattr(replayed, field))
     ]
     if recorded.body != replayed.body:
-        found += _in_bodies(recorded.body, replayed.body)
+        found += in_bodies(recorded.body, replayed.body)
+    if recorded.audio != replayed.audio:
+        found.append(Difference("audio", _sound(recorded.audio), _sound(replayed.audio)))
     return found
 
 
@@ -45,10 +54,11 @@ def summary(entry: Entry | None) -> str:
     return ABSENT if entry is None else f"{entry.kind} {entry.leg} {entry.type} {entry.body}"
 
 
-def _in_bodies(recorded: str, replayed: str) -> list[Difference]:
+def in_bodies(recorded: str, replayed: str) -> list[Difference]:
+    """The differences of two bodies, which are not the same."""
     try:
         found = list(_walk("", msgspec.json.decode(recorded), msgspec.json.decode(replayed)))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         found = []
     return found or [Difference("body", recorded, replayed)]
 
@@ -72,3 +82,7 @@ def _walk(path: str, recorded: object, replayed: object) -> Iterator[Difference]
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _sound(audio: bytes | None) -> str:
+    return ABSENT if audio is None else f"{len(audio)} bytes, sha256 {sha256(audio).hexdigest()[:_HASH_LETTERS]}"

@@ -7,11 +7,13 @@ print the same.
 from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from engine.log.errors import LogError
 from replay.data import JsonObject, divergence_data
+from replay.junit import Case
 from replay.paint import Line, line, plain, visible
 from replay.runner import Verdict, replay
 from replay.sources import open_log
@@ -98,7 +100,15 @@ def _counts(judged: Sequence[Judged], found: int) -> dict[str, int]:
     }
 
 
-def with_progress(judged: Iterator[Judged], count: int, wanted: bool) -> Iterator[Judged]:
+def cases(judged: Sequence[Judged]) -> list[Case]:
+    """The same, for JUnit XML."""
+    return [Case(each.path, each.verdict, each.reason, each.details) for each in judged]
+
+
+Done = TypeVar("Done")
+
+
+def with_progress(judged: Iterator[Done], count: int, wanted: bool, description: str = "replaying") -> Iterator[Done]:
     """Pass results on, and show on stderr how far it is, if somebody looks."""
     if not wanted:
         yield from judged
@@ -109,4 +119,4 @@ def with_progress(judged: Iterator[Judged], count: int, wanted: bool) -> Iterato
 
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(judged, total=count, description="replaying")
+        yield from progress.track(judged, total=count, description=description)

@@ -62,3 +62,19 @@ def test_an_entry_on_one_side_only_is_the_one_difference() -> None:
     assert differences(TRUNCATE, None) == [Difference("entry", summary(TRUNCATE), "nothing")]
     assert differences(None, TRUNCATE) == [Difference("entry", "nothing", summary(TRUNCATE))]
     assert summary(TRUNCATE) == f"command model conversation.item.truncate {TRUNCATE.body}"
+
+
+def test_of_audio_the_size_and_a_hash_are_told() -> None:
+    some = replace(TRUNCATE, audio=b"\xff" * 160)
+    silence = "160 bytes, sha256 0052516839b94ee3"
+    assert [str(each) for each in differences(TRUNCATE, some)] == [f"audio: recorded nothing, replayed {silence}"]
+    assert differences(some, some) == []
+
+
+def test_two_logs_have_sides_of_other_names() -> None:
+    assert Difference("audio_end_ms", "1200", "1180").said("A", "B") == "audio_end_ms: A 1200, B 1180"
+
+
+def test_a_body_that_nests_without_end_is_compared_as_text() -> None:
+    deep = "[" * 100_000
+    assert told(deep, "1") == [f"body: recorded {deep}, replayed 1"]
