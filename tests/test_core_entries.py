@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import Entry, Leg, commands, frame_text, rebuild, record, split
-from engine.core.entries import APPEND_BODY
+from engine.core.entries import APPEND_BODY, split_sent
 from tests import build
 
 DELTA = "response.output_audio.delta"
@@ -94,6 +94,36 @@ def test_whatever_is_cut_comes_back(leg: Leg, audio: bytes, name: str) -> None:
     assert rebuild(body, cut) == frames[leg]
     assert cut in (audio, None)
     assert cut is not None or not name, "only an empty string before the audio keeps it in"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type":"input_audio_buffer.append","audio":"f39/fw=="}',
+        '{"audio": "f39/fw==", "event_id": "e1", "type": "input_audio_buffer.append"}',
+        '{"event":"media","streamSid":"MZ1","media":{"payload":"f39/fw=="}}',
+    ],
+)
+def test_audio_that_another_bridge_sent_is_cut_too(frame: str) -> None:
+    body, audio = split_sent("caller" if "media" in frame else "model", frame)
+    assert (body, audio) == (frame.replace("f39/fw==", ""), b"\x7f\x7f\x7f\x7f")
+    assert rebuild(body, audio) == frame
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type":"input_audio_buffer.append","audio":""}',
+        '{"type":"input_audio_buffer.append","audio":"f39-fw=="}',
+        '{"type":"input_audio_buffer.append","event_id":"","audio":"f39/fw=="}',
+        '{"type":"input_audio_buffer.append"}',
+        '{"type":"conversation.item.create","item":{"content":[{"audio":"f39/fw=="}]}}',
+        f'{{"type":"{DELTA}","delta":"f39/fw=="}}',
+    ],
+    ids=["no audio", "base64 of URLs", "an empty string before it", "no key", "an item", "what nobody sends"],
+)
+def test_what_was_sent_and_would_not_come_back_is_kept_whole(frame: str) -> None:
+    assert split_sent("model", frame) == (frame, None)
 
 
 def test_commands_become_rows_that_point_at_the_audio_they_pass_on() -> None:

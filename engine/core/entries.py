@@ -53,11 +53,24 @@ _CALLER_KEY = '"payload":"'
 _CALLER_AUDIO = re.compile(r'"payload"\s*:\s*"([^"\\]+)"')
 _MODEL_AUDIO = re.compile(r'"delta"\s*:\s*"([^"\\]+)"')
 _MODEL_AUDIO_TYPE = re.compile(r'"type"\s*:\s*"response\.(?:output_)?audio\.delta"')
+_APPEND_AUDIO = re.compile(r'"audio"\s*:\s*"([^"\\]+)"')
+_APPEND_TYPE = re.compile(r'"type"\s*:\s*"input_audio_buffer\.append"')
 
 
 def split(leg: Leg, frame: str) -> tuple[str, bytes | None]:
-    """Cut the audio out of a frame: its body and its audio, or the whole frame and None."""
-    start, end = _span(leg, frame)
+    """Cut the audio out of a frame that was received: its body and its audio, or the whole frame and None."""
+    return _cut(frame, *_span(leg, frame))
+
+
+def split_sent(leg: Leg, frame: str) -> tuple[str, bytes | None]:
+    """The same for a frame that was sent: by another bridge, for the core's own commands point at the audio instead."""
+    if leg == "caller":
+        return split(leg, frame)
+    found = _APPEND_AUDIO.search(frame) if _APPEND_TYPE.search(frame) else None
+    return _cut(frame, *found.span(1)) if found is not None else (frame, None)
+
+
+def _cut(frame: str, start: int, end: int) -> tuple[str, bytes | None]:
     if start >= end:
         return frame, None
     body, text = frame[:start] + frame[end:], frame[start:end]
