@@ -81,14 +81,15 @@ def _conversation(turns: list[Turn]) -> Iterator[Line]:
     for turn in turns:
         style: Style = "caller" if turn.speaker == "caller" else "assistant"
         label: list[Span] = [(f"{clock(turn.start_ms):>10}  ", "dim"), (f"{turn.speaker:<9}  ", style)]
-        yield Line(label, _words(turn))
+        yield Line(label, said_spans(turn.speaker, turn.generated_text, turn.heard_text))
         for note in _notes(turn):
             yield line((note, "dim"), label=" " * 23)
 
 
-def _words(turn: Turn) -> list[Span]:
-    generated, heard = visible(turn.generated_text), visible(turn.heard_text)
-    if turn.speaker == "caller" or generated == heard:
+def said_spans(speaker: str, generated_text: str, heard_text: str) -> list[Span]:
+    """What somebody said, with what of it was not heard."""
+    generated, heard = visible(generated_text), visible(heard_text)
+    if speaker == "caller" or generated == heard:
         return [(heard or generated or "(no transcript)", "plain" if heard or generated else "dim")]
     if not generated.startswith(heard):
         return [(heard, "plain"), (" ", "plain"), (f"generated: {generated}", "unheard")]
