@@ -1,7 +1,13 @@
-"""The calls of a folder, newest first. Works from the logs alone; an index only makes it quick."""
+"""The calls of a folder, newest first, and which of them somebody wants to see.
+
+Works from the logs alone; an index only makes it quick. A log that is not in the index (its call still runs, or the
+index is older or gone) is replayed, but only when it can be wanted at all: first comes what its head tells, and nobody
+waits for the calls beyond a limit.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,17 +15,20 @@ from engine.core import Report
 from engine.log import index
 from engine.log.errors import LogError
 from engine.log.folder import live_logs, sealed_logs
-from engine.log.index import IndexRow, Rebuilt, row_of
+from engine.log.index import IndexedTurn, IndexRow, Rebuilt, row_of
 from engine.log.reader import read_call
 from replay.data import ended_of
 from replay.paint import Line, Style, line
 from replay.runner import Verdict, replay
-from replay.sources import log_of, open_log
+from replay.searching import Said, Search, said_in, said_line
+from replay.sources import INDEX, log_of, open_log
 from replay.text import VERDICT_STYLE, clock, when
+from replay.wanted import Wanted, began
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """One call. `path` is relative to the folder; None: the log cannot be read, or (`verdict`) was not replayed yet."""
+    """One call. `path` is relative to the folder; None: the log cannot be read, or (`verdict`) was not replayed yet.
+    `said`: where what was looked for was said; None if nothing was."""
 
     path: str
     call_sid: str
@@ -29,25 +38,77 @@ class Listed(msgspec.Struct, frozen=True):
     turns: int | None
     interruptions: int | None
     verdict: Verdict | None
+    reason: str | None = None
+    faults: int | None = None
+    malformed: int | None = None
+    said: list[Said] | None = None
 
 
-def list_calls(calls_dir: Path) -> list[Listed]:
-    """All calls, newest first; logs without an index row are replayed. Raises LogError if the folder is not there."""
+class Listing(NamedTuple):
+    """The calls that were wanted, how many there are, and what is wrong with the index, if something is."""
+
+    calls: list[Listed]
+    logs: int
+    hint: str
+
+
+class _Indexed(NamedTuple):
+    """What the index says, by path; of a search, the turns that it found."""
+
+    rows: dict[str, IndexRow]
+    turns: dict[str, list[IndexedTurn]]
+    hint: str
+
+
+def list_calls(calls_dir: Path, wanted: Wanted) -> Listing:
+    """The calls that are wanted, newest first. Raises LogError if the folder is not there."""
     if not calls_dir.is_dir():
         raise LogError(f"{calls_dir}: no such folder")
+    logs = {str(path.relative_to(calls_dir)): path for path in sealed_logs(calls_dir) + live_logs(calls_dir)}
+    known = _indexed(calls_dir, wanted.search)
+    started = {name: _started_at(path, known.rows.get(name)) for name, path in logs.items()}
+    found: list[Listed] = []
+    for name in sorted(logs, key=lambda name: (started[name] or "", name), reverse=True):
+        if wanted.limit is not None and len(found) >= wanted.limit:
+            break
+        if wanted.is_time(began(started[name])):
+            listed = _listed(logs[name], name, known, wanted.search)
+            if _is_wanted(listed, wanted):
+                found.append(listed)
+    return Listing(found, len(logs), known.hint)
+
+
+def _indexed(calls_dir: Path, search: Search | None) -> _Indexed:
+    if not (calls_dir / INDEX).exists():
+        return _Indexed({}, {}, "")
     try:
-        indexed = {row.path: row for row in index.calls(calls_dir)}
+        rows = {row.path: row for row in index.calls(calls_dir)}
+        turns: dict[str, list[IndexedTurn]] = {}
+        for turn in index.turns_with(calls_dir, search.phrases) if search is not None else ():
+            turns.setdefault(turn.path, []).append(turn)
+    except LogError as error:
+        return _Indexed({}, {}, f"{error}: `replay index {calls_dir}`. Until then every log is replayed")
+    return _Indexed(rows, turns, "")
+
+
+def _started_at(path: Path, row: IndexRow | None) -> str | None:
+    if row is not None:
+        return row.started_at
+    try:
+        with read_call(path) as logged:
+            return logged.call.started_at
     except LogError:
-        indexed = {}  # none yet, or of another version: the logs say the same
-    listed = []
-    for path in sealed_logs(calls_dir) + live_logs(calls_dir):
-        name = str(path.relative_to(calls_dir))
-        row = indexed.get(name)
-        listed.append(_of_log(path, name) if row is None else _of_row(row))
-    return sorted(listed, key=lambda each: (each.started_at or "", each.path), reverse=True)
+        return None
 
 
-def _of_row(row: IndexRow) -> Listed:
+def _listed(path: Path, name: str, known: _Indexed, search: Search | None) -> Listed:
+    row = known.rows.get(name)
+    turns = known.turns.get(name, [])
+    if row is None or (search is not None and any(search.is_open(turn) for turn in turns)):
+        return _of_log(path, name, search)
+    said = None
+    if search is not None:
+        said = [said_in(turn, turn.number) for turn in turns if search.finds(turn)]
     return Listed(
         row.path,
         row.call_sid,
@@ -57,16 +118,23 @@ def _of_row(row: IndexRow) -> Listed:
         row.turns,
         row.interruptions,
         row.verdict,
+        row.reason,
+        row.faults,
+        row.malformed,
+        said,
     )
 
 
-def _of_log(path: Path, name: str) -> Listed:
+def _of_log(path: Path, name: str, search: Search | None) -> Listed:
     try:
         with open_log(path) as log:
             result = replay(log)
     except LogError:
-        return Listed(name, path.stem, None, None, None, None, None, "unknown")
+        return Listed(name, path.stem, None, None, None, None, None, "unknown", said=None if search is None else [])
     report = result.report
+    said = None
+    if search is not None:
+        said = [said_in(turn, number) for number, turn in enumerate(report.turns, 1) if search.finds(turn)]
     return Listed(
         name,
         log.head.call_sid,
@@ -76,11 +144,27 @@ def _of_log(path: Path, name: str) -> Listed:
         len(report.turns),
         len(report.interruptions),
         result.verdict,
+        report.reason,
+        result.counts.faults,
+        result.counts.malformed,
+        said,
     )
 
 
-def list_lines(listed: list[Listed]) -> Iterator[Line]:
-    """The list for eyes, a call a line; there is at least one."""
+def _is_wanted(call: Listed, wanted: Wanted) -> bool:
+    verdict = call.verdict or "not-replayed"
+    return (
+        (not wanted.ended or call.ended in wanted.ended)
+        and wanted.verdict in (None, verdict)
+        and not (wanted.interrupted and not call.interruptions)
+        and not (wanted.faults and not call.faults)
+        and wanted.is_length(call.duration_ms)
+        and call.said != []
+    )
+
+
+def list_lines(listed: list[Listed], search: Search | None = None) -> Iterator[Line]:
+    """The list for eyes, a call a line; there is at least one. Below it, where what was looked for was said."""
     width = max(len(each.call_sid) for each in listed)
     head = f"{'started':<23}  {'call':<{width}}  {'length':>10}  turns  interrupted  {'ended':<12}  verdict"
     yield line((head, "bold"))
@@ -93,6 +177,8 @@ def list_lines(listed: list[Listed]) -> Iterator[Line]:
         ended = each.ended or ""
         told = f"{started:<23}  {each.call_sid:<{width}}  {length:>10}  {numbers}  {ended:<12}  "
         yield line(told, (verdict, style))
+        if search is not None:
+            yield from (said_line(said, search) for said in each.said or ())
 
 
 def _number(value: int | None) -> str:

@@ -10,6 +10,7 @@
     seal      a finished call's file made whole and moved to its day
     recover   what a killed bridge left behind, sealed at the next start
     index     CALLS_DIR/index.db: one row per sealed call, rebuilt from the files at will
+    terms     what was said, taken apart for full-text search
 
 Import the modules, not this package: the reader must start fast and needs none of what the writer needs.
 """

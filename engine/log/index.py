@@ -5,12 +5,13 @@ without harm; whoever adds to it reports the LogError and goes on. An ordinary r
 is written once per call, perhaps by several bridges.
 
 What was generated and what was heard are two columns of the search, because they are two questions: `MATCH 'heard_text
-: refund'` finds the callers who were told, `MATCH 'generated_text : refund'` also those who had hung up by then.
+: refund'` finds the callers who were told, `MATCH 'generated_text : refund'` also those who had hung up by then. The
+search holds terms and not texts (see `terms`); the texts are in the turns.
 """
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
@@ -23,12 +24,16 @@ from engine.core.report import Report, Turn
 from engine.log.errors import LogDamagedError, LogError, LogFormatError, told
 from engine.log.folder import make_folder, sealed_logs
 from engine.log.reader import CallRow, SealRow
+from engine.log.terms import TOKENIZER, Phrase, indexed
 
 APPLICATION_ID = 0x506C4869
 """`PlHi`."""
-VERSION = 2
+VERSION = 3
 """Of the index's own tables. An index of another version is rebuilt, never migrated."""
 BUSY_SECONDS_MAX = 5
+PHRASES_MAX, TERMS_MAX = 20, 20
+"""Of a search, and of each of its phrases: SQLite takes no expression of any depth. It finds too much then, and whoever
+asks has to look at what it found."""
 
 
 class IndexRow(msgspec.Struct, frozen=True):
@@ -50,6 +55,20 @@ class IndexRow(msgspec.Struct, frozen=True):
     format: int
     rules: int
     sha256: str
+
+
+class IndexedTurn(msgspec.Struct, frozen=True):
+    """What a turn of an indexed call says; as in a `Turn`, by the same names."""
+
+    path: str
+    number: int
+    speaker: Literal["caller", "assistant"]
+    item_id: str
+    start_ms: int | None
+    generated_text: str
+    heard_text: str
+    heard_ms: int
+    method: str
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -81,6 +100,7 @@ _TURN_COLUMNS: dict[str, type] = {
 }
 _OF_TURN = tuple(_TURN_COLUMNS)[3:]
 """The columns that are fields of a `Turn`, by the same names."""
+_SEARCHED = ("generated_text", "heard_text")
 
 
 def row_of(
@@ -150,6 +170,22 @@ def calls(calls_dir: Path) -> list[IndexRow]:
     return [IndexRow(*row) for row in rows]
 
 
+def turns_with(calls_dir: Path, wanted: Sequence[Phrase]) -> list[IndexedTurn]:
+    """All indexed turns in whose generated text the phrases are, in the order of their calls' paths; perhaps some more.
+    Raises LogError as `calls` does."""
+    path = calls_dir / "index.db"
+    names = ", ".join(f"turn.{name}" for name in IndexedTurn.__struct_fields__)
+    # Terms are letters and digits alone: none of them means anything to SQLite.
+    quoted = (f'"{" ".join(phrase[:TERMS_MAX])}"' for phrase in wanted[:PHRASES_MAX])
+    with _told(path), _opened(path) as connection:
+        rows = connection.execute(
+            f"SELECT {names} FROM turn_fts JOIN turn ON turn.id = turn_fts.rowid WHERE turn_fts MATCH ?"
+            " ORDER BY turn.path, turn.number",
+            [" ".join(f"generated_text : {phrase}" for phrase in quoted)],
+        ).fetchall()
+    return [IndexedTurn(*row) for row in rows]
+
+
 def rebuild(calls_dir: Path, make_report: Callable[[Path], tuple[IndexRow, Report]]) -> Rebuilt:
     """Make the index anew from the sealed logs; `make_report` replays one, and raises LogError if it cannot.
 
@@ -211,7 +247,7 @@ def _make(path: Path) -> None:
             _TURN_COLUMNS, pk="id", not_null={"path", "number"}, foreign_keys=[("path", "call", "path")], strict=True
         )
         database.table("turn").create_index(["path"])
-        database.table("turn").enable_fts(["generated_text", "heard_text"], create_triggers=True)
+        database.execute(f"CREATE VIRTUAL TABLE turn_fts USING fts5({', '.join(_SEARCHED)}, tokenize='{TOKENIZER}')")
         database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         database.execute(f"PRAGMA user_version={VERSION}")
     finally:
@@ -244,10 +280,14 @@ def _write(connection: sqlite3.Connection, row: IndexRow, report: Report) -> Non
     turns = [_turn_values(row.path, number, turn) for number, turn in enumerate(report.turns, 1)]
     connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("DELETE FROM turn_fts WHERE rowid IN (SELECT id FROM turn WHERE path = ?)", [row.path])
         connection.execute("DELETE FROM turn WHERE path = ?", [row.path])
         connection.execute("DELETE FROM call WHERE path = ?", [row.path])
         connection.execute(_insert("call", IndexRow.__struct_fields__), msgspec.structs.astuple(row))
-        connection.executemany(_insert("turn", tuple(_TURN_COLUMNS)[1:]), turns)
+        for turn, values in zip(report.turns, turns, strict=True):
+            turn_id = connection.execute(_insert("turn", tuple(_TURN_COLUMNS)[1:]), values).lastrowid
+            searched = [indexed(getattr(turn, name)) for name in _SEARCHED]
+            connection.execute(_insert("turn_fts", ("rowid", *_SEARCHED)), [turn_id, *searched])
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
