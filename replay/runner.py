@@ -15,6 +15,8 @@ whole call. It is then the call as today's core understands it.
 **Three verdicts.** `same`; `diverged`, with the first entry that differs; `unknown` where an answer would be a guess:
 rows that cannot be read, entries missing in the middle, rules that this version does not know. A replay that is the
 same proves that the core decides as it did, not that it decided well.
+
+A call that another bridge made was not decided here, so there is nothing to replay: it is heard, and `unknown`.
 """
 
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from engine.core import RULES, Call, Command, Entry, Report, record, report, wire_engine
+from engine.core import RULES, RULES_OVERHEARD, Call, Command, Entry, Overheard, Report, record, report, wire_engine
 from engine.core import events as ev
 from engine.core.commands import AlignItem
 from engine.core.entries import APPEND_BODY
@@ -34,6 +36,7 @@ from engine.log.reader import Row
 from replay.rows import Log, entry_of
 
 Verdict = Literal["same", "diverged", "unknown"]
+OF_ANOTHER = "made by another bridge, so there is nothing to replay; `replay audit` says what it got right"
 GAP = "log.gap"
 """The fault that the log itself writes where a full disk made it lose entries."""
 ALIGNED = "item.aligned"
@@ -205,6 +208,8 @@ def replay(log: Log) -> Result:
     """
     if log.settings.rules > RULES:
         raise LogError(f"recorded under rules {log.settings.rules}; this version decides under rules 1 to {RULES}")
+    if log.settings.rules == RULES_OVERHEARD:
+        return _overhear(log)
     run = _Run(log)
     divergence, doubt = None, ""
     try:
@@ -226,6 +231,28 @@ def replay(log: Log) -> Result:
             verdict, reason = "unknown", str(error)
     ended = "crashed" if run.is_cut else run.ended
     return Result(verdict, reason, divergence, counts, ended, run.is_cut, call_report)
+
+
+def _overhear(log: Log) -> Result:
+    """What became of a call that another bridge made."""
+    call, counts, reason = Overheard(log.settings), Counts(), OF_ANOTHER
+    try:
+        for row in log.rows():
+            counts.inputs += row[2] == "input"
+            counts.commands += row[2] == "command"
+            counts.faults += row[2] == "fault"
+            call.hear(entry_of(row))
+        counts.entries = counts.inputs + counts.commands + counts.faults
+        if call.deaf:
+            reason = f"made by another bridge, and what was heard is not known: {call.deaf}"
+        if log.sealed_entries not in (None, counts.entries):
+            log.check()
+    except LogError as error:
+        reason = str(error)
+    call_report = report(call)
+    counts.malformed = call_report.malformed
+    is_cut = not call.ended
+    return Result("unknown", reason, None, counts, "crashed" if is_cut else call.how_ended, is_cut, call_report)
 
 
 def _judge(divergence: Divergence | None, doubt: str, run: _Run) -> tuple[Verdict, str]:

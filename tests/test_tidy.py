@@ -33,11 +33,12 @@ CORE_FLOORS = (
     "heard.aligner",
     "heard",
     "commands conversation events stream_clock",
-    "playout session wire_caller wire_engine wire_model words",
-    "hearing record turns",
-    "barge_in talking",
-    "call",
-    "report",
+    "asked playout provenance session wire_caller wire_engine wire_model words",
+    "hearing record turns wire_sent wire_session",
+    "barge_in reading talking",
+    "call overhearing",
+    "overheard",
+    "reconfigure report",
 )
 """The modules of engine/core from the ground up. A module imports only from floors below its own."""
 

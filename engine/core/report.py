@@ -10,9 +10,9 @@ import msgspec
 
 from engine.core.audio import ms_of, samples_of
 from engine.core.barge_in import Interruption
-from engine.core.call import Call
 from engine.core.conversation import Item, Repair
 from engine.core.heard import Part, Partial, Word
+from engine.core.overheard import AnyCall
 from engine.core.words import Words, heard_at
 
 
@@ -96,7 +96,7 @@ class Report(msgspec.Struct, frozen=True):
     """Of the caller's audio before the model was ready: more than `pending_audio_ms_max` is not kept."""
 
 
-def report(call: Call, *, search_now: bool = True) -> Report:
+def report(call: AnyCall, *, search_now: bool = True) -> Report:
     """What `call` has come to, so far or at its end. Words that are not known yet are looked for, which takes its time,
     unless `search_now` is false."""
     return Report(
