@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from engine.bench import accuracy, fitting, live, replaying
+from engine.bench import accuracy, fitting, live, recording, replaying, starting
 from engine.bench import sockets as real_sockets
+from engine.bench import view as viewing
 from engine.bench.words import table
 from engine.bench.words.corpus import SpeechError
 
@@ -19,7 +20,7 @@ from engine.bench.words.corpus import SpeechError
 def main(context: click.Context) -> None:
     """Run all measurements, or one."""
     if context.invoked_subcommand is None:
-        for command in (oracle, sockets, replay, calls):
+        for command in (oracle, sockets, replay, start, recorder, calls):
             context.invoke(command)
             click.echo()
 
@@ -54,6 +55,27 @@ def replay(minutes: float) -> None:
 def calls(at_once: int, at_once_clear: int, seconds: int) -> None:
     """Real sockets: CPU for each second of call, by part, and how soon a clear is on the wire."""
     live.measure(at_once, at_once_clear, seconds, click.echo)
+
+
+@main.command()
+@click.option("--minutes", default=10.0, show_default=True)
+def view(minutes: float) -> None:
+    """The page of a long call: its size, the time to make it, and how soon and how readily it answers in a browser."""
+    viewing.measure(minutes, click.echo)
+
+
+@main.command()
+@click.option("--times", default=5, show_default=True, type=click.IntRange(min=1))
+def start(times: int) -> None:
+    """How soon each command of `replay` answers to --help, beside a Python that does nothing."""
+    starting.measure(times, click.echo)
+
+
+@main.command()
+@click.option("--frames", default=50_000, show_default=True)
+def recorder(frames: int) -> None:
+    """What `engine.recorder` costs another bridge, for each frame."""
+    recording.measure(frames, click.echo)
 
 
 @main.command()
