@@ -350,7 +350,7 @@ class TestTheCommandItself:
     def test_it_is_a_module_too(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         monkeypatch.setattr(sys, "argv", ["replay", "--version"])
         with pytest.raises(SystemExit) as caught:
-            runpy.run_module("replay", run_name="__main__")
+            runpy.run_path(str(ROOT / "replay" / "__main__.py"), run_name="__main__")
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith("replay, version ")
 
