@@ -22,7 +22,7 @@ was open during a fork is silent in the child, whose copy would write the same l
 **The lines** are JSON. First `{"playhead_recording":1,"started_at":…}`, then one for each frame: `at_ms` from then on,
 on a monotonic clock, `leg` and `way`, and `frame`: as text, so that every byte is kept, or as an object where the
 bridge had no text to give. `binary`, in base64, is a frame that is not UTF-8; `lost` and `why` are frames that are
-missing. A recording that was closed ends with `closed`.
+missing in that place. A recording that was closed ends with `closed`.
 """
 
 import atexit
@@ -57,10 +57,11 @@ CLOSE_SECONDS_MAX = 0.25
 EXIT_SECONDS_MAX = 2.0
 SAME_NAMES_MAX = 100
 
-Frame = str | bytes | Mapping[str, Any]
+Frame = str | bytes | bytearray | memoryview | Mapping[str, Any]
 PathName = str | os.PathLike[str]
-_Line = tuple[float, str, str | bytes, bool]
-"""When (monotonic seconds), its leg and way, the frame, and whether that is JSON to be written as it is."""
+_Line = tuple[float, str, str | bytes, bool, int]
+"""When (monotonic seconds), its leg and way, the frame, whether that is JSON to be written as it is, and 0. Or what is
+lost: since when, "", why, False, and how many frames."""
 
 _CALLER_IN, _CALLER_OUT = '"leg":"caller","way":"in"', '"leg":"caller","way":"out"'
 _MODEL_IN, _MODEL_OUT = '"leg":"model","way":"in"', '"leg":"model","way":"out"'
@@ -130,34 +131,38 @@ class _Recording:
         self._asked_path, self._folder = path, folder
         self._opened_at, self._opened_s = datetime.now(UTC), monotonic()
         self._waiting: list[_Line] = []
-        self._lost, self._why_lost = 0, ""
         self._descriptor: int | None = None
         self._unwritten = b""
         self._retry_s = 0.0
         self._tries_after_close = 0
         self._has_end = False
         self._is_told = False
+        self._is_silent = False
 
     def put(self, place: str, frame: Frame) -> None:
-        text: str | bytes
-        text, is_json, why = "", False, ""
-        try:
-            text, is_json = (frame, False) if isinstance(frame, str | bytes) else (_encode(dict(frame)), True)
-        except Exception as error:  # whatever it was given, the call goes on
-            why = f"neither text nor JSON ({type(frame).__name__}): {error}"
+        text, is_json, why = _text_of(frame)
         writer, size = self._writer, len(text) + LINE_BYTES
         with writer.lock:
             if self.is_closed:
+                self.is_whole = self.is_whole and not self._is_silent
                 return
             if not why and writer.waiting_bytes + size > WAITING_BYTES_MAX:
                 why = f"the disk took none of the {WAITING_BYTES_MAX >> 20} MiB that waited for it"
             if why:
-                self._lost += 1
-                self._why_lost = self._why_lost or why
+                self._lose(why)
                 return
             # Stamped under the lock, so that lines are in the order of their times.
-            self._waiting.append((monotonic(), place, text, is_json))
+            self._waiting.append((monotonic(), place, text, is_json, 0))
             writer.waiting_bytes += size
+
+    def _lose(self, why: str) -> None:
+        """Count a frame in its place. All that are lost in one place are one line, with the first reason."""
+        last = len(self._waiting) - 1
+        if last >= 0 and (lost := self._waiting[last][4]):
+            self._waiting[last] = (*self._waiting[last][:4], lost + 1)
+        else:
+            self._waiting.append((monotonic(), "", why, False, 1))
+            self._writer.waiting_bytes += len(why) + LINE_BYTES
 
     def end(self) -> None:
         with self._writer.lock:
@@ -170,7 +175,7 @@ class _Recording:
 
     def fall_silent(self) -> None:
         """In a forked child. The locks may be those of threads that the child does not have."""
-        self._writer, self.is_closed, self.is_over = _Writer(), True, Event()
+        self._writer, self.is_closed, self.is_over, self._is_silent = _Writer(), True, Event(), True
         self.is_over.set()
 
     def write(self) -> bool:
@@ -183,7 +188,9 @@ class _Recording:
                 return False
             self._flush()  # what the disk refused; the lines since then have waited
             if not self._has_end:
-                self._unwritten = self._take() + (self._end_line() if is_closed else b"")
+                self._unwritten = self._take()
+                if is_closed:
+                    self._unwritten += self._written(monotonic(), b'"closed":true')
                 self._has_end = is_closed
                 self._flush()
         except Exception as error:
@@ -210,32 +217,22 @@ class _Recording:
             path = Path(self._folder) / f"{name or self._opened_at.strftime('%Y%m%dT%H%M%S.%fZ')}.jsonl"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor, self.path = _create(path)
-        self._unwritten = _json_line({"playhead_recording": VERSION, "started_at": self._opened_at.isoformat()})
+        started_at = self._opened_at.isoformat().encode()
+        self._unwritten = b'{"playhead_recording":%d,"started_at":"%b"}\n' % (VERSION, started_at)
         return True
 
     def _take(self) -> bytes:
-        """The lines that wait, as they are written, and one for those that are lost."""
-        writer = self._writer
-        with writer.lock:
+        """The lines that wait, as they are written."""
+        with self._writer.lock:
             lines, self._waiting = self._waiting, []
-            lost, self._lost = self._lost, 0
-            why, self._why_lost = self._why_lost, ""
-            writer.waiting_bytes -= sum(len(text) + LINE_BYTES for _, _, text, _ in lines)
-        made = b"".join(
-            b'{"at_ms":%.3f,%b,%b}\n' % ((at_s - self._opened_s) * 1e3, place.encode(), _frame(text, is_json))
-            for at_s, place, text, is_json in lines
-        )
-        if lost:
+            self._writer.waiting_bytes -= sum(len(line[2]) + LINE_BYTES for line in lines)
+        if lost := [line for line in lines if line[4]]:
             self.is_whole = False
-            self._tell(f"lacks frames: {why}")
-            made += _json_line({"at_ms": self._now_ms(), "lost": lost, "why": why})
-        return made
+            self._tell(f"lacks frames: {lost[0][2]!s}")
+        return b"".join(self._written(line[0], _fields(line)) for line in lines)
 
-    def _end_line(self) -> bytes:
-        return _json_line({"at_ms": self._now_ms(), "closed": True})
-
-    def _now_ms(self) -> float:
-        return round((monotonic() - self._opened_s) * 1e3, 3)
+    def _written(self, at_s: float, fields: bytes) -> bytes:
+        return b'{"at_ms":%.3f,%b}\n' % ((at_s - self._opened_s) * 1e3, fields)
 
     def _flush(self) -> None:
         assert self._descriptor is not None
@@ -283,22 +280,35 @@ class _Writer:
                     recording.is_over.set()
 
 
-def _json_line(fields: dict[str, object]) -> bytes:
-    return _encode(fields).encode("utf-8", "replace") + b"\n"
+def _text_of(frame: Frame) -> tuple[str | bytes, bool, str]:
+    """What to write of a frame, and whether that is JSON; or why there is nothing to write. The call goes on."""
+    try:
+        if isinstance(frame, str | bytes):
+            return frame, False, ""
+        if isinstance(frame, bytearray | memoryview):
+            return bytes(frame), False, ""  # copied: its owner may fill it again
+        return _encode(dict(frame)), True, ""
+    except Exception as error:
+        why = f"neither text nor JSON ({type(frame).__name__}): "
+        with suppress(Exception):  # what cannot be taken apart may be unable to say so, too
+            return "", False, f"{why}{error}"
+        return "", False, f"{why}{type(error).__name__}"
 
 
-def _frame(text: str | bytes, is_json: bool) -> bytes:
-    """The key and the value. Half of a surrogate pair, which is no text, becomes a question mark."""
+def _fields(line: _Line) -> bytes:
+    """What a line says besides its time. Half of a surrogate pair, which is no text, becomes a question mark."""
+    _, place, text, is_json, lost = line
     try:
         decoded = text if isinstance(text, str) else text.decode()
     except UnicodeDecodeError as error:
-        return b'"binary":"%b"' % b64encode(error.object)
-    return b'"frame":%b' % (decoded if is_json else _encode(decoded)).encode("utf-8", "replace")
+        return b'%b,"binary":"%b"' % (place.encode(), b64encode(error.object))
+    value = (decoded if is_json else _encode(decoded)).encode("utf-8", "replace")
+    return b'"lost":%d,"why":%b' % (lost, value) if lost else b'%b,"frame":%b' % (place.encode(), value)
 
 
 def _call_sid(lines: list[_Line]) -> str | None:
     """From Twilio's `start`. It becomes the name of a file, so not everything passes."""
-    for _, place, text, _ in lines:
+    for _, place, text, *_ in lines:
         if place == _CALLER_IN:
             with suppress(Exception):  # a frame that says nothing of the kind
                 call_sid = str(json.loads(text)["start"]["callSid"])

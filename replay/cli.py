@@ -13,7 +13,8 @@ import sys
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from io import TextIOWrapper
+from typing import NoReturn, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -63,6 +64,9 @@ _LIKE_A_CALL = re.compile(r"^CA|[./]")
 
 def main() -> NoReturn:
     """Run the command and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # Not every terminal knows every letter: what it cannot show is named, and is no failure.
+        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="replay", standalone_mode=False)
     except click.ClickException as error:
@@ -106,9 +110,12 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, ["call", *args])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Commands, and calls."""
+        """Commands, and calls; files, where no name begins like that. Bash forgets the names beside a file."""
         found = super().shell_complete(ctx, incomplete)
-        return found if incomplete.startswith("-") else [*found, *complete_call(ctx, incomplete)]
+        if incomplete.startswith("-"):
+            return found
+        calls = complete_call(ctx, incomplete)
+        return [*found, *(each for each in calls if not found or each.type != "file")]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in COMMANDS.items():

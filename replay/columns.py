@@ -6,6 +6,9 @@ transcript in Chinese would be out of its lane.
 
 from unicodedata import category, east_asian_width
 
+_FEW = 20
+"""Characters that take less room than to say that they were left out."""
+
 
 def width(text: str) -> int:
     """Columns that a text takes."""
@@ -17,6 +20,12 @@ def clip(text: str, columns: int) -> str:
     if width(text) <= columns:
         return text
     return f"{_first(text, columns - 1)}…" if columns > 0 else ""
+
+
+def shorten(text: str, most: int) -> str:
+    """As much of a text as `most` characters, and how many more there are; all of it, if they are only a few."""
+    more = len(text) - most
+    return text if more < _FEW else f"{text[:most]}… ({more} more characters)"
 
 
 def fit(text: str, columns: int) -> str:

@@ -1,4 +1,4 @@
-"""A replayed call as JSON. The keys are a contract: programs read them. See README for what each one says.
+"""A replayed call as JSON. The keys are a contract: programs read them. docs/JSON.md says what each one says.
 
 The same log gives the same bytes, in any process: keys in a fixed order, nothing that depends on time or on hashing.
 """
@@ -11,7 +11,8 @@ import msgspec
 from engine.core import Entry
 from engine.core.report import Turn
 from engine.log.folder import LIVE
-from replay.diff import differences
+from replay.compare.diff import differences
+from replay.repairs import as_recorded, told_in
 from replay.rows import Log
 from replay.runner import Counts, Divergence, Result
 from replay.spoken import first_words, how_heard
@@ -35,8 +36,25 @@ def call_data(log: Log, result: Result) -> JsonObject:
         "divergence": divergence_data(result.divergence),
         "counts": msgspec.to_builtins(result.counts),
         "turns": [turn_data(turn) for turn in result.report.turns],
-        "interruptions": msgspec.to_builtins(result.report.interruptions),
+        "at_ear": msgspec.to_builtins(result.at_ear),
+        "interruptions": _interruptions(log, result),
     }
+
+
+def _interruptions(log: Log, result: Result) -> list[JsonObject]:
+    """What this version does about each item, and beside it what was recorded."""
+    told, made = told_in(log), []
+    for cut in result.report.interruptions:
+        data: JsonObject = msgspec.to_builtins(cut)
+        for item, item_data in zip(cut.items, data["items"], strict=True):
+            then = as_recorded(item, told)
+            item_data["recorded"] = {
+                "action": then.action,
+                "audio_end_ms": then.audio_end_ms,
+                "outcome": then.outcome,
+            }
+        made.append(data)
+    return made
 
 
 def turn_data(turn: Turn) -> JsonObject:
@@ -70,17 +88,19 @@ def unreadable_data(reason: str) -> JsonObject:
         "divergence": None,
         "counts": msgspec.to_builtins(Counts()),
         "turns": [],
+        "at_ear": [],
         "interruptions": [],
     }
 
 
 def divergence_data(found: Divergence | None) -> JsonObject | None:
-    """Where recorded and replayed part; `at_ms` counts from the call's opening."""
+    """Where recorded and replayed part; `at_ms` counts from the call's opening, `stream_ms` is Twilio's clock."""
     if found is None:
         return None
     return {
         "seq": found.seq,
         "at_ms": found.at_ns // 1_000_000,
+        "stream_ms": found.stream_ms,
         "recorded": _entry(found.recorded),
         "replayed": _entry(found.replayed),
         "fields": msgspec.to_builtins(differences(found.recorded, found.replayed)),

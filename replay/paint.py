@@ -5,6 +5,9 @@ thing: what was generated and never heard stands in [brackets]; or on a terminal
 as well (the brackets stay: a copy into a ticket has no strikes).
 Plain text does not depend on the width of anything and holds no escape sequence, so that it can be compared, searched
 and sent.
+
+Ids, names and words come from strangers. Whoever makes a line puts them through `visible`, for the sake of its columns;
+what is forgotten is made harmless when the line is shown.
 """
 
 import os
@@ -45,7 +48,12 @@ _JOINERS = "\u200c\u200d"
 
 def visible(text: str) -> str:
     """`text` on one line, with nothing in it that a terminal would obey: transcripts come from strangers."""
-    return "".join(char if _shows(char) else repr(char)[1:-1] for char in " ".join(text.split()))
+    return harmless(" ".join(text.split()))
+
+
+def harmless(text: str) -> str:
+    """`text` with nothing in it that a terminal would obey, not even the end of a line."""
+    return text if text.isprintable() else "".join(char if _shows(char) else repr(char)[1:-1] for char in text)
 
 
 def printable(text: str) -> str:
@@ -69,7 +77,7 @@ def plain(lines: Iterable[Line]) -> str:
 
 
 def _plain(span: Span) -> str:
-    text, style = span
+    text, style = harmless(span[0]), span[1]
     return f"[{text}]" if style == "unheard" else text
 
 
@@ -86,7 +94,7 @@ def print_in_colour(lines: Iterable[Line]) -> None:
 
     console = Console(highlight=False)
     for made in lines:
-        label = Text.assemble(*((text, _TERMINAL[style]) for text, style in made.label))
+        label = Text.assemble(*((harmless(text), _TERMINAL[style]) for text, style in made.label))
         text = Text.assemble(*((_plain((text, style)), _TERMINAL[style]) for text, style in made.text))
         for part in text.wrap(console, max(WIDTH_MIN, console.width - label.cell_len)) or [text]:
             console.print(label + part, soft_wrap=True)

@@ -24,6 +24,7 @@ from engine.core.report import Turn, report
 from engine.log.errors import LogError
 from replay.paint import visible
 from replay.rows import Log
+from replay.text import clock
 from replay.walk import Moment, Walk
 
 Side = Literal["at", "from", "to"]
@@ -48,7 +49,7 @@ class Place(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.kind == "time":
-            return f"{self.value / 1000:.3f}s"
+            return clock(self.value)
         return self.kind if self.kind in ("start", "end") else f"{self.kind}:{self.name or self.value}"
 
 
@@ -62,7 +63,8 @@ def parse(text: str) -> Place:
         return Place("seq" if found[1] == "seq" else "turn", int(found[2]))
     if found := _MS.fullmatch(text):
         return Place("time", int(found[1]))
-    if found := _CLOCK.fullmatch(text):
+    found = _CLOCK.fullmatch(text)
+    if found and (found[1] is None or float(found[2]) < 60):
         return Place("time", round((int(found[1] or 0) * 60 + float(found[2])) * 1000))
     raise ValueError(f"{text!r} is no place in a call. Places are {FORMS}")
 
@@ -86,6 +88,13 @@ class Timeline(msgspec.Struct):
         if side != "to":
             return self.seqs[index]
         return self.seqs[index + 1] - 1 if index + 1 < len(self.seqs) else self.last_seq
+
+    def between(self, begin: Place, end: Place) -> tuple[int, int]:
+        """The first and the last entry from one place to another. Raises PlaceError where there is nothing between."""
+        first, last = self.seq_of(begin, "from"), self.seq_of(end, "to")
+        if last < first:
+            raise PlaceError(f"{end} is before {begin}: there is nothing between them")
+        return first, last
 
     def stream_ms(self, seq: int) -> int:
         """When an entry was, on the stream's clock."""
@@ -112,16 +121,32 @@ class Timeline(msgspec.Struct):
                 return self._of_turn(place.value, side)
         ends_ms = ms_of(self.ats[-1])
         if side != "to" and place.value > ends_ms:
-            raise PlaceError(f"there is no {place} in the call: its last step is at {ends_ms / 1000:.3f}s")
+            raise PlaceError(f"there is no {place} in the call: its last step is at {clock(ends_ms)}")
         return self._of_time(place.value, side)
 
     def _of_turn(self, number: int, side: Side) -> int:
         if not 1 <= number <= len(self.turns):
             has = {0: "no turns", 1: "one turn"}.get(len(self.turns), f"{len(self.turns)} turns")
             raise PlaceError(f"there is no turn {number}: the call has {has}")
+        if side == "to":
+            return self._end_of_turn(number)
         turn = self.turns[number - 1]
-        at_ms = turn.end_ms if side == "to" and turn.end_ms is not None else turn.start_ms
-        return self.first_named.get(turn.item_id, 0) if at_ms is None else self._of_time(at_ms, side)
+        return self._named(turn) if turn.start_ms is None else self._of_time(turn.start_ms, side)
+
+    def _end_of_turn(self, number: int) -> int:
+        """No earlier than where the turn began, nor than where the one before it did. What nobody heard was made before
+        the ear had come through that one; and a caller who breaks in may be done before the answer before is heard."""
+        turn = self.turns[number - 1]
+        end = self._named(turn)
+        if turn.start_ms is not None:
+            end_ms = turn.start_ms if turn.end_ms is None else turn.end_ms
+            end = max(end, self._of_time(end_ms, "to"), self._of_time(turn.start_ms, "from"))
+        if number > 1 and (turn.start_ms is None or end < self._of_turn(number - 1, "from")):
+            end = max(end, self._end_of_turn(number - 1))
+        return end
+
+    def _named(self, turn: Turn) -> int:
+        return self.first_named.get(turn.item_id, 0)
 
     def _of_time(self, stream_ms: int, side: Side) -> int:
         if side == "from":

@@ -69,8 +69,8 @@ class CallLogItem(pytest.Item):
     def runtest(self) -> None:
         """Replay, and bless if that is wanted. Raises Diverged with the report."""
         from engine.log.errors import LogError
-        from replay.golden import read_golden
-        from replay.pin import bless
+        from replay.goldens.golden import read_golden
+        from replay.goldens.pin import bless
         from replay.runner import replay
 
         try:
@@ -95,7 +95,7 @@ class CallLogItem(pytest.Item):
 
 
 def _report(log: "Log", result: "Result") -> Iterator[str]:
-    from replay.golden import header_of
+    from replay.goldens.golden import header_of
     from replay.paint import plain
     from replay.text import divergence_lines, verdict_lines
 

@@ -34,6 +34,8 @@ from engine.core.heard import Work
 from engine.log.errors import LogError
 from engine.log.reader import Row
 from replay.rows import Log, entry_of
+from replay.state.at_ear import AtEar, at_ear_now
+from replay.walk import stream_ms_of
 
 Verdict = Literal["same", "diverged", "unknown"]
 OF_ANOTHER = "made by another bridge, so there is nothing to replay; `replay audit` says what it got right"
@@ -43,7 +45,7 @@ ALIGNED = "item.aligned"
 
 
 class Divergence(msgspec.Struct, frozen=True):
-    """The first entry at which log and core part. `at_ns` is on the clock of the call.
+    """The first entry at which log and core part. `at_ns` is on the clock of the call, `stream_ms` on the stream's.
 
     `recorded` is None where the core commands something that the log does not have, `replayed` is None where the log
     has a command that the core does not issue. `cause` is the input that was being decided. Of the answer to a search
@@ -55,6 +57,7 @@ class Divergence(msgspec.Struct, frozen=True):
     recorded: Entry | None
     replayed: Entry | None
     cause: Entry | None
+    stream_ms: int = 0
 
 
 class Counts(msgspec.Struct):
@@ -79,6 +82,8 @@ class Result(msgspec.Struct, frozen=True):
     cut: bool
     """Whether the log ends before the call does."""
     report: Report
+    at_ear: list[AtEar] = []
+    """Where the log ends before the call does: what was playing then, and how far the ear had come."""
 
 
 class _EndCall(msgspec.Struct):
@@ -207,7 +212,7 @@ def replay(log: Log) -> Result:
     rules that this version does not know.
     """
     if log.settings.rules > RULES:
-        raise LogError(f"recorded under rules {log.settings.rules}; this version decides under rules 1 to {RULES}")
+        raise LogError(f"recorded under rules {log.settings.rules}; this version decides under rules up to {RULES}")
     if log.settings.rules == RULES_OVERHEARD:
         return _overhear(log)
     run = _Run(log)
@@ -215,6 +220,8 @@ def replay(log: Log) -> Result:
     try:
         divergence = run.compare()
         if divergence is not None:
+            cause = divergence.cause
+            divergence = replace(divergence, stream_ms=stream_ms_of(log, cause.seq) if cause else 0)
             run.finish()
     except (_Unsure, LogError) as error:
         doubt = str(error)
@@ -230,7 +237,8 @@ def replay(log: Log) -> Result:
         except LogError as error:
             verdict, reason = "unknown", str(error)
     ended = "crashed" if run.is_cut else run.ended
-    return Result(verdict, reason, divergence, counts, ended, run.is_cut, call_report)
+    at_ear = at_ear_now(run.call) if run.is_cut else []
+    return Result(verdict, reason, divergence, counts, ended, run.is_cut, call_report, at_ear)
 
 
 def _overhear(log: Log) -> Result:
@@ -252,7 +260,8 @@ def _overhear(log: Log) -> Result:
     call_report = report(call)
     counts.malformed = call_report.malformed
     is_cut = not call.ended
-    return Result("unknown", reason, None, counts, "crashed" if is_cut else call.how_ended, is_cut, call_report)
+    ended = "crashed" if is_cut else call.how_ended
+    return Result("unknown", reason, None, counts, ended, is_cut, call_report, at_ear_now(call) if is_cut else [])
 
 
 def _judge(divergence: Divergence | None, doubt: str, run: _Run) -> tuple[Verdict, str]:

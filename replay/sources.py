@@ -1,16 +1,16 @@
 """Logs as they lie on the disk, whichever form they have: SQLite files of calls, golden logs of tests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from engine.core import CallSettings
-from engine.log.errors import LogError, LogFormatError
+from engine.log.errors import LogFormatError
 from engine.log.find import find
 from engine.log.reader import LoggedCall, read_call
-from replay.golden import SUFFIX, read_golden
+from replay.goldens.golden import SUFFIX, read_golden
 from replay.rows import Head, Log
 
 INDEX = "index.db"
@@ -58,18 +58,21 @@ def log_of(path: Path, logged: LoggedCall) -> Log:
     return Log(path, head, settings, logged.rows, sealed_entries, logged.verify)
 
 
-def logs_under(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and all logs in the folders named, below them too; each once, in order of name in a folder.
-
-    Raises LogError for a path where there is nothing.
-    """
+def logs_named(calls_dir: Path, names: Sequence[str]) -> list[Path]:
+    """The logs that people mean: folders, files, and calls by whatever `replay CALL` takes; all of `calls_dir`, if they
+    say nothing. Each once. Raises LogError."""
+    if not names:
+        return _logs_under(calls_dir) if calls_dir.exists() else []
     found: dict[Path, None] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = (each for suffix in (".db", SUFFIX) for each in path.rglob(f"*{suffix}"))
-            found.update(dict.fromkeys(sorted(each for each in inside if each.is_file() and each.name != INDEX)))
-        elif path.exists():
-            found[path] = None
-        else:
-            raise LogError(f"{path}: no such file or folder")
+    for name in names:
+        path = Path(name)
+        found.update(dict.fromkeys(_logs_under(path) if path.exists() else [find_log(calls_dir, name)]))
     return list(found)
+
+
+def _logs_under(path: Path) -> list[Path]:
+    """A file, or all logs in a folder, below it too, in order of name."""
+    if not path.is_dir():
+        return [path]
+    inside = (each for suffix in (".db", SUFFIX) for each in path.rglob(f"*{suffix}"))
+    return sorted(each for each in inside if each.is_file() and each.name != INDEX)

@@ -11,6 +11,7 @@ A call that another bridge made is not stepped but overheard: `engine.core.overh
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 import msgspec
 
@@ -45,7 +46,7 @@ class Walk:
     def __init__(self, log: Log) -> None:
         rules = log.settings.rules
         if rules > RULES:
-            raise LogError(f"recorded under rules {rules}; this version decides under rules 1 to {RULES}")
+            raise LogError(f"recorded under rules {rules}; this version decides under rules up to {RULES}")
         self.log = log
         self.call: AnyCall = Overheard(log.settings) if rules == RULES_OVERHEARD else Call(log.settings)
         self._at = 0
@@ -74,3 +75,11 @@ class Walk:
             self.call.step(first.seq, first.at_ns, first.leg, first.body, first.audio)
         self._at = max(self._at, self.call.hearing.stream.peek(first.at_ns))
         return Moment(entries, self._at)
+
+
+def stream_ms_of(log: Log, seq: int) -> int:
+    """When the step of an entry was, on the stream's clock; of the log no more is read. 0 if there is no such step."""
+    stream_ms = 0
+    for moment in Walk(log).take(takewhile(lambda row: row[0] <= seq, log.rows())):
+        stream_ms = moment.stream_ms
+    return stream_ms

@@ -39,7 +39,7 @@ def _those_there(item_id: str, turns: Sequence[Turn]) -> str:
         return "nobody spoke"
     names = sorted((turn.item_id for turn in turns), key=lambda name: -SequenceMatcher(None, item_id, name).ratio())
     more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
-    return f"there is {', '.join(names[:_NAMED_MAX])}{more}"
+    return visible(f"there is {', '.join(names[:_NAMED_MAX])}{more}")
 
 
 def words_data(log: Log, result: Result, turns: Sequence[Turn]) -> JsonObject:
@@ -69,7 +69,8 @@ def words_lines(turns: Sequence[Turn]) -> Iterator[Line]:
 
 
 def _of_caller(turn: Turn) -> Iterator[Line]:
-    yield line((turn.item_id, "bold"), "  ", ("caller", "caller"), f", {clock(turn.start_ms)} to {clock(turn.end_ms)}")
+    when = f", {clock(turn.start_ms)} to {clock(turn.end_ms)}"
+    yield line((visible(turn.item_id), "bold"), "  ", ("caller", "caller"), when)
     yield line(visible(turn.heard_text) or ("(no transcript)", "dim"), label="  ")
     yield line(("a transcript only: nothing tells when the caller said which word", "dim"), label="  ")
 
@@ -77,7 +78,7 @@ def _of_caller(turn: Turn) -> Iterator[Line]:
 def _of_assistant(turn: Turn) -> Iterator[Line]:
     cut = ", interrupted" if turn.interrupted else ""
     how = f"; {turn.method}, confidence {turn.confidence:.2f}" if turn.words else ""
-    yield line((turn.item_id, "bold"), "  ", ("assistant", "assistant"), f", heard {how_much(turn)}{cut}{how}")
+    yield line((visible(turn.item_id), "bold"), "  ", ("assistant", "assistant"), f", heard {how_much(turn)}{cut}{how}")
     for note in filter(None, (how_far(turn), doubt(turn, "times"))):
         yield line((note, "dim"), label="  ")
     if not turn.words:

@@ -20,7 +20,7 @@ import msgspec
 from engine import __version__
 from engine.core import FORMAT
 from engine.sim.world import Outcome
-from replay.golden import AUDIO_SUFFIX, SUFFIX, Golden, Header, make_golden, read_header, write_golden
+from replay.goldens.golden import AUDIO_SUFFIX, SUFFIX, Golden, Header, make_golden, read_header, write_golden
 from replay.rows import Head
 from tests.stories_told import Stories
 

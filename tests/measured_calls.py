@@ -6,8 +6,8 @@ Times are those of an even line: what Twilio sends arrives at once, unless a tes
 from typing import Any
 
 from engine.core import CallSettings, Entry
-from replay.measures import CallMeasures, TurnMeasures, measure
-from replay.problems import Problem, problems
+from replay.metrics.measures import CallMeasures, TurnMeasures, measure
+from replay.metrics.problems import Problem, problems
 from tests import build
 from tests.build import Harness, in_call
 from tests.replay_calls import log_of

@@ -16,7 +16,7 @@ from engine.log.create import LogFile
 from engine.log.reader import CallRow, Row
 from engine.log.seal import seal
 from engine.log.writer import CallLog
-from replay.golden import Header, make_golden, write_golden
+from replay.goldens.golden import Header, make_golden, write_golden
 from replay.rows import Head, Log
 from replay.runner import replay
 from tests import build
@@ -130,7 +130,8 @@ def _caller_json() -> dict[str, object]:
 
 def bakery_json() -> dict[str, object]:
     """The call as data, whole."""
-    cut = {"item_id": "item_1", "heard_ms": 520, "action": "truncate", "audio_end_ms": 520, "outcome": "ok"}
+    told = {"action": "truncate", "audio_end_ms": 520, "outcome": "ok"}
+    cut = {"item_id": "item_1", "heard_ms": 520, **told, "recorded": told}
     interruption = {
         "at_ms": 620,
         "caller_onset_ms": 600,
@@ -152,6 +153,7 @@ def bakery_json() -> dict[str, object]:
         "divergence": None,
         "counts": {"entries": 213, "inputs": 107, "commands": 106, "faults": 0, "malformed": 0},
         "turns": [_assistant_json(), _caller_json()],
+        "at_ear": [],
         "interruptions": [interruption],
     }
 

@@ -22,7 +22,7 @@ from replay import cli
 from replay.audit.auditing import audit
 from replay.audit.causes import CAUSES
 from replay.audit.findings import Audit
-from replay.golden import read_golden
+from replay.goldens.golden import read_golden
 from tests.naive_bridge import Bridge, run_naive
 from tests.naive_bugs import PLANTED, SCENARIOS, Planted
 from tests.naive_ways import MarksOnce, NoMarks, Recuts

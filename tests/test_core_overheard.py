@@ -13,7 +13,7 @@ from engine.core.report import Interrupted, InterruptedItem
 from engine.sim.scenario import Scenario
 from engine.sim.scenarios import random_scenario
 from engine.sim.truth import item_truths
-from replay.golden import read_golden
+from replay.goldens.golden import read_golden
 from replay.rows import entry_of
 from tests import build
 from tests.naive_bridge import Bridge, run_naive

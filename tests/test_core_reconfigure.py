@@ -59,6 +59,13 @@ def test_what_the_model_says_of_itself_holds_where_nothing_else_was_asked() -> N
     assert not call.call.session.interrupts
 
 
+def test_a_model_that_is_being_hung_up_on_is_told_nothing() -> None:
+    call = in_call()
+    call.caller(build.stopped())
+    assert call.take() == ["close model 1000", "close caller 1000 stop"]
+    assert reconfigure(call.call, CallSettings(voice="cedar"), call.at_ns).commands == []
+
+
 def test_the_caller_is_dated_by_the_numbers_that_the_model_now_has() -> None:
     call = in_call()
     call.run(500)

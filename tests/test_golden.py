@@ -13,7 +13,7 @@ from msgspec.structs import astuple, replace
 from engine.core import Entry
 from engine.sim.scenario import Scenario
 from engine.sim.world import Outcome, run
-from replay.golden import read_golden
+from replay.goldens.golden import read_golden
 from replay.paint import plain
 from replay.rows import Log, entry_of
 from replay.runner import replay

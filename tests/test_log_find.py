@@ -51,6 +51,31 @@ def test_a_path_with_a_wrong_letter(calls: Path) -> None:
     assert said(calls, str(other_day)) == f"{other_day}: no such log: there is no folder {calls / '2026-11-21'}"
 
 
+def test_its_middle_or_in_upper_case(calls: Path) -> None:
+    for typed in ("93f0", "ca93f0", "A93F0"):
+        assert said(calls, typed) == f"no call in {calls} begins with {typed!r}: is it {SIDS[0]}?"
+    assert said(calls, "LAST") == f"no call in {calls} begins with 'LAST': is it last?"
+    assert said(calls, "F0") == f"no call in {calls} begins with 'F0': there are 3 calls there"
+
+
+def test_a_link_to_nothing_is_not_what_was_meant(calls: Path) -> None:
+    link = calls / "2026-11-20" / "linked.db"
+    link.symlink_to("gone.db")
+    assert said(calls, str(link)) == f"{link}: no such log"
+
+
+def test_a_folder_is_none_and_any_other_file_may_be_one(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (calls / "copy").touch()
+    (calls / SIDS[0][:5]).touch()
+    monkeypatch.chdir(calls)
+    assert find(Path(), "copy") == Path("copy")
+    assert find(calls / "none", "copy") == Path("copy")
+    assert find(Path(), SIDS[0][:5]) == Path("2026-11-20") / f"{SIDS[0]}.db"
+    for folder in ("2026-11-20", str(calls / "2026-11-20")):
+        tries = f"try `replay ls --calls-dir {folder}` or `replay verify {folder}`"
+        assert said(Path(), folder) == f"{folder} is a folder: {tries}"
+
+
 def test_a_folder_with_one_call(calls: Path) -> None:
     for sid in SIDS[1:]:
         (calls / "2026-11-20" / f"{sid}.db").unlink()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from replay.golden import header_of
+from replay.goldens.golden import header_of
 from tests.replay_calls import bakery, write_story
 
 BAKERY = bakery()
@@ -42,7 +42,7 @@ def test_the_failure_is_the_first_entry_at_which_they_part(pytester: pytest.Pyte
     result.assert_outcomes(passed=1, failed=1)
     said = lines(result)
     begin = next(index for index, line in enumerate(said) if "replay of price.calllog.jsonl" in line)
-    assert said[begin + 1 : begin + 3] == ["The caller interrupts.", "  entry 123, 0:00.620 from the call's opening"]
+    assert said[begin + 1 : begin + 3] == ["The caller interrupts.", "  entry 123, 0:00.620 of the stream"]
     assert "    audio_end_ms: recorded 400, replayed 520" in said
     assert "diverged: recorded and replayed part at entry 123" in said
     assert f"look at it: replay {path}; accept it: pytest --bless 'why' {path}" in said
@@ -114,7 +114,7 @@ def test_a_fault_of_the_replay_itself_shows_where(
     pytester: pytest.Pytester, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_story(folder / "price.calllog.jsonl", BAKERY)
-    monkeypatch.setattr("replay.golden.read_golden", lambda path: 1 / 0)
+    monkeypatch.setattr("replay.goldens.golden.read_golden", lambda path: 1 / 0)
     result = pytester.runpytest()
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*ZeroDivisionError*"])

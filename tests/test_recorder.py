@@ -95,7 +95,7 @@ class TestWhatIsWritten:
             '{"at_ms":12.500,"leg":"model","way":"out","frame":"{\\"type\\": \\"session.update\\"}"}',
             '{"at_ms":1012.500,"leg":"model","way":"in","frame":"{\\"type\\":\\"session.created\\"}"}',
             '{"at_ms":1012.500,"leg":"caller","way":"out","frame":"{\\"event\\":\\"clear\\"}"}',
-            '{"at_ms":1012.5,"closed":true}',
+            '{"at_ms":1012.500,"closed":true}',
         ]
         assert call.path == path
 
@@ -116,7 +116,12 @@ class TestWhatIsWritten:
         with Recorder(tmp_path / "call.jsonl") as call:
             call.model_in('{"type":"é"}'.encode())
             call.model_in(b"\xff\x00")
-        _, text, binary, _ = lines(tmp_path / "call.jsonl")
+            buffer = bytearray(b'"again"')
+            call.model_in(buffer)
+            call.model_in(memoryview(buffer)[1:-1])
+            buffer[:] = b"no more"
+        _, text, binary, *again, _ = lines(tmp_path / "call.jsonl")
+        assert [line["frame"] for line in again] == ['"again"', "again"]
         assert text["frame"] == '{"type":"é"}'
         assert binary == {
             "at_ms": binary["at_ms"],
@@ -183,6 +188,44 @@ class TestWhatIsWritten:
 
 
 class TestTheCallGoesOn:
+    def test_what_is_no_frame_is_counted_in_its_place(self, clock: Clock, tmp_path: Path) -> None:
+        """An imported log has its gap there, and the order of frames is what an audit rests on."""
+        call: Any = Recorder(tmp_path / "call.jsonl")
+        with call._recording._writer.lock:  # the writer takes all of it at once
+            call.caller_in("1")
+            clock.now_s += 1
+            call.model_out(object())
+            clock.now_s += 1
+            call.model_in(7)
+            call.caller_in("2")
+            call.model_out({"a": object()})
+        assert call.close() is False
+        _, *written, closed = (tmp_path / "call.jsonl").read_text().splitlines()
+        why = '"why":"neither text nor JSON (%s): %s"'
+        assert written == [
+            '{"at_ms":0.000,"leg":"caller","way":"in","frame":"1"}',
+            '{"at_ms":1000.000,"lost":2,%s}' % (why % ("object", "'object' object is not iterable")),
+            '{"at_ms":2000.000,"leg":"caller","way":"in","frame":"2"}',
+            '{"at_ms":2000.000,"lost":1,%s}' % (why % ("dict", "Object of type object is not JSON serializable")),
+        ]
+        assert closed == '{"at_ms":2000.000,"closed":true}'
+        assert recorder._writer.waiting_bytes == 0
+
+    def test_what_cannot_even_say_what_is_wrong_with_it(self, tmp_path: Path) -> None:
+        class Mute(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no words")
+
+        class Torn:
+            def keys(self) -> None:
+                raise Mute
+
+        call: Any = Recorder(tmp_path / "call.jsonl")
+        call.model_in(Torn())
+        assert call.close() is False
+        _, lost, _ = lines(tmp_path / "call.jsonl")
+        assert lost == {"at_ms": lost["at_ms"], "lost": 1, "why": "neither text nor JSON (Torn): Mute"}
+
     def test_what_is_no_frame_is_counted(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         call: Any = Recorder(tmp_path / "call.jsonl")
         for nonsense in (None, 7, object(), {"a": object()}, {"a": float("nan")}):
@@ -366,10 +409,12 @@ import os, sys
 from engine.recorder import Recorder
 parents = Recorder(sys.argv[1] + "/parents.jsonl")
 parents.caller_in("before")
+idle = Recorder(sys.argv[1] + "/idle.jsonl")
 child = os.fork()
 if child == 0:
     parents.caller_in("in the child")
-    assert parents.close(60)
+    assert parents.close(60) is False, "that frame is nowhere"
+    assert idle.close(60)
     own = Recorder(sys.argv[1] + "/childs.jsonl")
     own.caller_in("own")
     os._exit(0 if own.close(60) else 1)

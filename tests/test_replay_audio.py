@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from engine.core.audio import SILENCE, linear
 from engine.sim.world import Outcome, run
 from replay import cli
-from replay.ear import Tracks, tracks
-from replay.wav import wav
+from replay.sound.ear import Tracks, tracks
+from replay.sound.wav import wav
 from tests import build
 from tests.build import in_call
 from tests.replay_calls import bakery, call_row, log_of, renumbered, write_live, write_sealed, write_story
@@ -237,8 +237,8 @@ class TestWhatCannotBeDone:
         ("args", "why"),
         [
             (("--turn", "9"), "there is no turn 9: the call has 3 turns"),
-            (("--from", "7"), "from 7.000s to end there is no sound: the call is 3.180s long"),
-            (("--from", "2", "--to", "1"), "from 2.000s to 1.000s there is no sound: the call is 3.180s long"),
+            (("--from", "7"), "from 0:07.000 to end there is no sound: the call is 0:03.180 long"),
+            (("--from", "2", "--to", "1"), "from 0:02.000 to 0:01.000 there is no sound: the call is 0:03.180 long"),
         ],
     )
     def test_is_said(self, calls: Path, args: tuple[str, ...], why: str) -> None:

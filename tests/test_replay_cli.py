@@ -112,6 +112,7 @@ class TestOneCall:
         assert found == {
             "seq": 123,
             "at_ms": 620,
+            "stream_ms": 620,
             "recorded": {**entry, "body": {**truncate, "audio_end_ms": 400}},
             "replayed": entry,
             "fields": [{"path": "audio_end_ms", "recorded": "400", "replayed": "520"}],
@@ -255,7 +256,7 @@ class TestList:
     def test_an_index_is_believed_but_not_needed(self, calls: Path) -> None:
         before = run("ls", calls_dir=calls).stdout
         done = run("index", calls)
-        assert (done.exit_code, done.stdout) == (0, f"1 calls indexed in {calls / 'index.db'}\n")
+        assert (done.exit_code, done.stdout) == (0, f"1 call indexed in {calls / 'index.db'}\n")
         assert run("ls", calls_dir=calls).stdout == before
         index = sqlite3.connect(calls / "index.db")
         index.execute("UPDATE call SET verdict = NULL")
@@ -278,7 +279,7 @@ class TestList:
         write_live(calls, BAKERY[:9], call_row("CA6")).close()
         (calls / "live" / "CA6.db").rename(calls / "2026-11-20" / "CA6.db")
         done = run("index", calls)
-        assert (done.exit_code, done.stdout) == (2, f"1 calls indexed in {calls / 'index.db'}\n")
+        assert (done.exit_code, done.stdout) == (2, f"1 call indexed in {calls / 'index.db'}\n")
         assert [said.partition(".db ")[2] for said in done.stderr.splitlines()] == [
             "is not a Playhead log: it is no SQLite database, or its first page is damaged",
             "is not sealed",
@@ -301,7 +302,7 @@ class TestVerify:
     def test_all_the_same(self, calls: Path) -> None:
         done = run("verify", calls)
         assert (done.exit_code, done.stderr) == (0, "")
-        assert done.stdout == "verify: 1 logs, 213 entries: 1 same, 0 diverged, 0 unknown\n"
+        assert done.stdout == "verify: 1 log, 213 entries: 1 same, 0 diverged, 0 unknown\n"
 
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_what_is_not_the_same_is_shown(self, jobs: int, logs: Path) -> None:
@@ -343,7 +344,13 @@ class TestVerify:
         done = run("verify", tmp_path)
         assert (done.exit_code, done.stderr) == (2, f"replay: there are no logs in {tmp_path}\n")
         done = run("verify", tmp_path / "none")
-        assert (done.exit_code, done.stderr) == (2, f"replay: {tmp_path / 'none'}: no such file or folder\n")
+        assert (done.exit_code, done.stderr) == (2, f"replay: {tmp_path / 'none'}: no such log\n")
+
+    def test_calls_by_whatever_names_them(self, calls: Path, tmp_path: Path) -> None:
+        done = run("verify", "last", CALL_SID[:6], calls_dir=calls)
+        assert (done.exit_code, done.stdout) == (0, "verify: 1 log, 213 entries: 1 same, 0 diverged, 0 unknown\n")
+        done = run("verify", "CA99", "--calls-dir", calls)
+        assert done.stderr.startswith(f"replay: no call in {calls} begins with 'CA99'")
 
 
 class TestTheCommandItself:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core import Entry
-from replay.diff import Difference, differences, summary
+from replay.compare.diff import Difference, differences, summary
 
 TRUNCATE = Entry(
     9,

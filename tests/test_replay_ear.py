@@ -21,8 +21,8 @@ from engine.sim.scenario import Scenario
 from engine.sim.scenarios import random_scenario, speech
 from engine.sim.truth import HeardRun, heard_runs, underruns
 from engine.sim.world import Outcome, run
-from replay.ear import Stretch, stretches, tracks
 from replay.rows import Log
+from replay.sound.ear import Stretch, stretches, tracks
 from tests import build
 from tests.build import in_call
 from tests.naive_bridge import Bridge, run_naive

@@ -10,11 +10,11 @@ from engine.core import RULES_OVERHEARD, CallSettings, Entry
 from engine.core.audio import SILENCE
 from engine.core.entries import split
 from engine.log.errors import LogError
-from replay.ear import Stretch, stretches, tracks
-from replay.ear_clock import EarClock, Span
-from replay.ear_runs import Evidence, Run, runs_of
-from replay.ear_wire import read
 from replay.rows import Log
+from replay.sound.ear import Stretch, stretches, tracks
+from replay.sound.ear_clock import EarClock, Span
+from replay.sound.ear_runs import Evidence, Run, runs_of
+from replay.sound.ear_wire import read
 from tests import build
 from tests.build import MS, audio, in_call
 from tests.replay_calls import bakery, log_of

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from engine.core import Entry
 from replay import cli, paint
-from replay.entry_lines import entry_lines
-from replay.seen import Look
+from replay.flow.entry_lines import entry_lines
+from replay.flow.seen import Look
 from tests.build import CALL_SID
 from tests.replay_calls import bakery, log_of, write_sealed, write_story
 
@@ -140,8 +140,9 @@ class TestSomeOfThem:
     def test_nothing_is_like_that(self, call: Path) -> None:
         done = run(call, "--type", "speech_started")
         assert (done.exit_code, done.stdout) == (0, "")
-        assert done.stderr.startswith("replay: none of the 213 entries is like that. Their types: align_item, clear,")
-        assert "input_audio_buffer.speech_started" in done.stderr
+        nearest = "input_audio_buffer.speech_started, response.created, start"
+        assert done.stderr == f"replay: none of the 213 entries is like that. Types nearest to that: {nearest}\n"
+        assert run(call, "--grep", "nothing").stderr == "replay: none of the 213 entries is like that\n"
 
 
 class TestForPrograms:
@@ -179,6 +180,7 @@ class TestWhatCannotBe:
         ("args", "why"),
         [
             (["--from", "turn:7"], "replay: there is no turn 7: the call has 2 turns\n"),
+            (["--from", "turn:2", "--to", "0.1s"], "0:00.100 is before turn:2: there is nothing between them\n"),
             (["--to", "nowhere"], "'nowhere' is no place in a call."),
             (["--follow", "--to", "end"], "--follow ends with the call"),
         ],

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from engine.log.errors import LogError
 from engine.log.seal import seal
 from engine.log.writer import CallLog
-from replay import cli, following
+from replay import cli
+from replay.flow import following
 from tests.build import CALL_SID
 from tests.replay_calls import bakery, call_row, write_sealed, write_story
 

@@ -8,10 +8,10 @@ from engine.core import Entry, Leg, wire_caller, wire_engine, wire_model
 from engine.core import events as ev
 from engine.core.entries import Kind
 from engine.core.heard import Alignment, Word
-from replay.gist import gist, gist_of_run
-from replay.marks import Fate, Mark
-from replay.runs import Flow, Run
-from replay.seen import Look, Seen
+from replay.flow.gist import gist, gist_of_run
+from replay.flow.marks import Fate, Mark
+from replay.flow.runs import Flow, Run
+from replay.flow.seen import Look, Seen
 from tests import build
 from tests.replay_calls import log_of, renumbered
 

@@ -12,9 +12,9 @@ from engine.core import RULES_OVERHEARD, CallSettings, Entry
 from engine.core.settings import Limits
 from engine.sim.scenarios import random_scenario
 from engine.sim.world import run
-from replay.gist import gist, gist_of_run
-from replay.runs import Run, fold
-from replay.seen import Look, Seen
+from replay.flow.gist import gist, gist_of_run
+from replay.flow.runs import Run, fold
+from replay.flow.seen import Look, Seen
 from replay.sources import open_log
 from tests import build
 from tests.build import Harness, in_call, reply, talked_over
@@ -95,14 +95,19 @@ class TestMarks:
             "mark-18 to mark-19: played",
             "mark-20: played",
             "mark-21: played",
-            "mark-22 to mark-32: flushed",
+            "mark-22: played or flushed",
         ]
         until = next(index for index, each in enumerate(seen) if each.entry.type == "conversation.item.truncate")
         with open_log(GOLDEN / "a_late_proof_shortens_what_was_estimated.jsonl") as log:
             rows = list(log.rows())[: until + 1]
         early = list(Look(replace(log, rows=lambda: iter(rows))))
         estimated = dict(fates(early, "command"))
-        assert (estimated["mark-22"], estimated["mark-23"], estimated["mark-24"]) == ("played", "flushed", "flushed")
+        assert (estimated["mark-22"], estimated["mark-23"], estimated["mark-24"]) == ("either", "flushed", "flushed")
+
+    def test_where_nothing_comes_back_nobody_knows(self) -> None:
+        with open_log(GOLDEN / "nothing_comes_back_after_the_clear.jsonl") as log:
+            last = fates(list(Look(log)), "command")
+        assert [name for name, fate in last if fate == "either"] == [f"mark-{number}" for number in range(15, 25)]
 
     def test_an_echo_proves_nothing_the_second_time(self) -> None:
         assert runs(golden("every_mark_comes_back_twice"), "echoes")[:2] == [
@@ -137,8 +142,13 @@ def test_what_is_said_of_marks_is_what_the_phone_did(seed: int) -> None:
     seen = list(Look(log_of(outcome.entries, outcome.scenario.settings)))
     said = {name: fate for name, fate in fates(seen, "command") if fate != "sentinel"}
     assert len(said) > 20
-    assert {name for name, fate in said.items() if fate == "flushed"} == thrown_away & said.keys()
-    assert {name for name, fate in fates(seen) if fate == "played"} == said.keys() - thrown_away
+    played, flushed, either = (
+        {name for name in said if said[name] == fate} for fate in ("played", "flushed", "either")
+    )
+    assert flushed <= thrown_away
+    assert not played & thrown_away
+    assert len(either) <= len(flushed)
+    assert flushed | played | either == said.keys()
 
 
 class TestWhatFlows:

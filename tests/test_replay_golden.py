@@ -12,9 +12,9 @@ from engine.core import Entry, report
 from engine.core.audio import SILENCE
 from engine.core.entries import APPEND_BODY
 from engine.log.errors import LogDamagedError, LogError, LogFormatError
-from replay.fold import Run, fold, unfold
-from replay.golden import Header, make_golden, read_golden, write_golden
-from replay.lines import dump_line, load_line
+from replay.goldens.fold import Run, fold, unfold
+from replay.goldens.golden import Header, make_golden, read_golden, write_golden
+from replay.goldens.lines import dump_line, load_line
 from replay.rows import entry_of
 from replay.runner import replay
 from tests import build
@@ -97,7 +97,7 @@ def test_so_is_that_of_an_item_that_was_searched_and_then_found_not_to_have_been
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a search found is in the log, and must be found again."""
-    monkeypatch.setattr("replay.golden.report", lambda call: replace(report(call), turns=[]))
+    monkeypatch.setattr("replay.goldens.golden.report", lambda call: replace(report(call), turns=[]))
     write_story(tmp_path / "story.jsonl", BAKERY)
     assert (tmp_path / "story.ulaw").exists()
 
@@ -176,7 +176,8 @@ def test_any_body_comes_back_byte_for_byte(body: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is not a golden log: Input data was truncated"),
+        ("", "is not a golden log: it is empty"),
+        ("{", "is not a golden log: Input data was truncated"),
         ("hello\n", "is not a golden log: JSON is malformed"),
         ('{"title":"x"}\n', "is not a golden log: Object missing required field `head`"),
         ('{"head":{"format":1}}\n', "is not a golden log: Object missing required field"),
@@ -222,4 +223,7 @@ def test_a_side_file_that_was_changed_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "story.ulaw").write_bytes(b"\0" * 8000)
     result = replay(read_golden(path))
     assert result.verdict == "unknown"
-    assert "its audio is not in the side file, or is not what the hash says" in result.reason
+    side = tmp_path / "story.ulaw"
+    assert result.reason.endswith(f": its audio should be in {side}, and is not, or is another one")
+    side.unlink()
+    assert replay(read_golden(path)).reason.endswith(f": its audio should be in {side}, which is not there")

@@ -1,103 +1,51 @@
-"""`replay import`: the frames that another bridge wrote down become a log, byte for byte, or an error with its line."""
+"""`replay import`: the frames that another bridge wrote down become a log, byte for byte."""
 
 import gzip
 import json
 import os
-import sqlite3
+import zlib
 from base64 import b64encode
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import CallSettings, Entry, rebuild
+from engine.core import CallSettings, Entry
 from engine.core.entries import APPEND_BODY
-from engine.log import writer
-from engine.log.reader import CallRow, LoggedCall, read_call
+from engine.log.reader import CallRow, read_call
+from engine.recorder import Recorder
 from replay.cli import cli
-from replay.importing import import_recording
+from replay.foreign.importing import import_recording
 from tests import build
 from tests.build import ACCOUNT_SID, CALL_SID, STREAM_SID
-
-END = {"at_ms": 1_300, "closed": True}
-STARTED_AT = "2026-11-20T14:03:11.250000+00:00"
-HEAD = {"playhead_recording": 1, "started_at": STARTED_AT}
-DAY = "2026-11-20"
-NEXT = f"replay: next: replay audit {CALL_SID}\n"
-A_LINE = 'A line is {"at_ms": 12.4, "leg": "caller|model", "way": "in|out", "frame": "…"}'
-NO_FRAME = "frame must be the frame's text, or the JSON object that it is"
-NO_CALL = "which is no call: milliseconds from its beginning are wanted"
-Line = dict[str, Any]
-
-
-def line(at_ms: float, place: str, frame: object) -> Line:
-    leg, way = place.split()
-    return {"at_ms": at_ms, "leg": leg, "way": way, "frame": frame}
-
-
-APPEND = build.frame(type="input_audio_buffer.append", audio=build.base64_of(20))
-DELTA = build.frame(type="response.output_audio.delta", response_id="r", item_id="i", delta=build.base64_of(40))
-PLAY = json.dumps({"event": "media", "streamSid": STREAM_SID, "media": {"payload": build.base64_of(40)}})
-MARK = build.frame(event="mark", streamSid=STREAM_SID, mark={"name": "part"})
-CALL = [
-    line(0, "caller in", build.connected()),
-    line(0.5, "caller in", build.started()),
-    line(100, "model out", '{"type": "session.update"}'),
-    line(120.25, "model in", '{"type":"session.created","session":{}}'),
-    line(140, "caller in", build.media(0)),
-    line(140, "model out", APPEND),
-    line(150, "model in", DELTA),
-    line(151, "caller out", PLAY),
-    line(151, "caller out", MARK),
-    line(200, "caller in", MARK),
-    line(201, "caller out", build.frame(event="clear", streamSid=STREAM_SID)),
-    line(1200.125, "caller in", build.stopped()),
-]
-"""A whole call, though a short one."""
-
-
-def write(path: Path, lines: Sequence[Line | str], end: str = "\n") -> Path:
-    texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
-    path.write_text("\n".join(texts) + end, encoding="utf-8")
-    return path
+from tests.recordings_rig import (
+    A_LINE,
+    CALL,
+    DAY,
+    DELTA,
+    END,
+    HEAD,
+    MARK,
+    NEXT,
+    PLAY,
+    STARTED_AT,
+    entries,
+    frames,
+    line,
+    log_of,
+    refused,
+    run,
+    write,
+)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The call, as the recorder writes it."""
     return write(tmp_path / "call.jsonl", [HEAD, *CALL])
-
-
-def run(tmp_path: Path, *args: object) -> Result:
-    return CliRunner().invoke(cli, ["import", *map(str, args)], env={"CALLS_DIR": str(tmp_path / "calls")})
-
-
-def log_of(done: Result) -> LoggedCall:
-    """The log that a command says it made."""
-    assert done.exit_code == 0, done.output
-    return read_call(Path(done.stdout.split("  ")[0]))
-
-
-def entries(logged: LoggedCall) -> list[Entry]:
-    with logged:
-        return list(logged.entries())
-
-
-def frames(logged: LoggedCall) -> list[str]:
-    return [rebuild(each.body, each.audio) for each in entries(logged) if each.leg != "engine"]
-
-
-def refused(tmp_path: Path, *args: object) -> str:
-    """Why nothing was made."""
-    done = run(tmp_path, *args)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert not list(tmp_path.rglob("*.db"))
-    assert not list(tmp_path.rglob("*.lock"))
-    return done.stderr
 
 
 class TestALog:
@@ -251,6 +199,26 @@ class TestWhatIsMended:
         packed.write_bytes(gzip.compress(file.read_bytes()))
         assert len(frames(log_of(run(tmp_path, packed)))) == len(CALL)
 
+    def test_gzip_that_was_cut_by_a_kill_is_read_as_far_as_it_goes(self, tmp_path: Path, file: Path) -> None:
+        """As plain text is. Zlib's own account of the bytes says how far that is."""
+        data = gzip.compress(file.read_bytes(), mtime=0)
+        whole, part = tmp_path / "whole.jsonl.gz", tmp_path / "part.jsonl.gz"
+        whole.write_bytes(data[:-8])  # all but its checksum
+        part.write_bytes(data[: len(data) * 2 // 3])
+        note = "the packed file is cut off: it is read as far as it goes"
+        done = run(tmp_path, whole)
+        assert (done.stderr, len(frames(log_of(done)))) == (f"replay: {whole}: {note}\n{NEXT}", len(CALL))
+        kept = zlib.decompressobj(31).decompress(part.read_bytes()).count(b"\n") - 1
+        assert 0 < kept < len(CALL)
+        done = run(tmp_path, part)
+        assert done.stderr == (
+            f"replay: {part}: {note}\n"
+            f"replay: {part}: neither `stop` nor a close at its end: the process was killed, or the call goes on\n"
+            f"replay: {part}, line {kept + 2} is left out: cut off in its middle: the process that wrote it was"
+            f" killed\n{NEXT}"
+        )
+        assert frames(log_of(done)) == [each["frame"] for each in CALL[:kept]]
+
     def test_lines_that_threads_put_in_each_others_way_are_sorted(self, tmp_path: Path) -> None:
         mixed = [*CALL[:3], CALL[5], CALL[4], CALL[3], *CALL[6:]]
         done = run(tmp_path, write(tmp_path / "call.jsonl", [HEAD, *mixed]))
@@ -320,12 +288,38 @@ class TestWhatIsMended:
         lost = {"at_ms": 1, "lost": 40, "why": "the disk\x1b[2J was full"}
         file = write(tmp_path / "call.jsonl", [HEAD, CALL[1], lost, line(2, "caller in", build.stopped())])
         done = run(tmp_path, file)
-        shown = "40 frames are missing from line 3 on: the disk\\x1b[2J was full"
+        shown = "40 frames are missing at line 3: the disk\\x1b[2J was full"
         assert done.stderr == f"replay: {file}: {shown}\n{NEXT}"
         gap = '{"type":"log.gap","first":3,"last":42,"reason":"not recorded: the disk\\u001b[2J was full"}'
         made = entries(log_of(done))
         assert [each.seq for each in made] == [1, 2, 3, 43, 44, 45]
         assert made[2] == Entry(3, 1_000_000, "fault", "engine", "log.gap", gap)
+
+    def test_a_gap_stands_where_the_recorder_lost_frames(self, tmp_path: Path) -> None:
+        recording: Any = Recorder(tmp_path / "call.jsonl")
+        recording.caller_in(build.started())
+        recording.model_out(object())
+        recording.caller_in(build.stopped())
+        recording.close(60)
+        done = run(tmp_path, tmp_path / "call.jsonl")
+        assert done.stderr == (
+            f"replay: {tmp_path / 'call.jsonl'}: 1 frame is missing at line 3: neither text nor JSON (object):"
+            f" 'object' object is not iterable\n{NEXT}"
+        )
+        made = [(each.seq, each.type) for each in entries(log_of(done))]
+        assert made[1:4] == [(2, "start"), (3, "log.gap"), (4, "stop")]
+
+    def test_a_day_without_a_disk_is_a_gap_too(self, tmp_path: Path) -> None:
+        lost = {"at_ms": 86_390_000, "lost": 86_400_000, "why": "full"}
+        file = write(tmp_path / "call.jsonl", [HEAD, CALL[1], lost, line(86_400_000, "caller in", build.stopped())])
+        assert [each.seq for each in entries(log_of(run(tmp_path, file)))] == [
+            1,
+            2,
+            3,
+            86_400_003,
+            86_400_004,
+            86_400_005,
+        ]
 
 
 class TestWhoseCallItIs:
@@ -354,120 +348,6 @@ class TestWhoseCallItIs:
             " do not say whose they are, so record each call in a file of its own: one Recorder for each WebSocket of"
             " Twilio's\n"
         )
-
-
-class TestWhatIsWrong:
-    @pytest.mark.parametrize(
-        ("lines", "why"),
-        [
-            (["{}"], f", line 1: there is no at_ms. {A_LINE}"),
-            ([HEAD, '{"at_ms":1,'], f", line 2 is not JSON: Input data was truncated. {A_LINE}"),
-            ([HEAD, "[1]"], ", line 2: Expected `object`, got `array`"),
-            ([HEAD, {**CALL[0], "at_ms": "12"}], ", line 2: Expected `float | null`, got `str` - at `$.at_ms`"),
-            (
-                [HEAD, {**CALL[0], "leg": "twilio"}],
-                ", line 2: leg is 'twilio', and must be caller (frames of Twilio) or model (of the model)",
-            ),
-            (
-                [HEAD, {"at_ms": 1}],
-                ", line 2: leg is missing, and must be caller (frames of Twilio) or model (of the model)",
-            ),
-            (
-                [HEAD, {**CALL[0], "way": "rx\x1b"}],
-                ", line 2: way is 'rx\\x1b', and must be in (received by the bridge) or out (sent)",
-            ),
-            (
-                [HEAD, {**CALL[0], "frame": 7}],
-                ", line 2: frame must be the frame's text, or the JSON object that it is",
-            ),
-            (
-                [HEAD, {"at_ms": 1, "leg": "model", "way": "in"}],
-                ", line 2: frame must be the frame's text, or the JSON object that it is",
-            ),
-            ([HEAD, {"at_ms": 1, "lost": 0}], ", line 2: Expected `int` >= 1 - at `$.lost`"),
-            (
-                [HEAD, '{"at_ms":1,"leg":"model","way":"in","frame":"\\ud83e"}'],
-                f", line 2 is not JSON: Input data was truncated. {A_LINE}",
-            ),
-            (
-                [HEAD, *CALL, HEAD],
-                ", line 14: a second recording begins here. One file for each call: split it before this line",
-            ),
-            (
-                [{**HEAD, "playhead_recording": 2}, *CALL],
-                ", line 1: made by a newer recorder: version 2, this reads up to 1. Upgrade playhead",
-            ),
-            ([{**HEAD, "started_at": "noon"}, *CALL], ", line 1: started_at is not an ISO time: 'noon'"),
-            (
-                [{**HEAD, "started_at": "2026-11-20T14:03:11"}, *CALL],
-                ", line 1: started_at has no time zone: '2026-11-20T14:03:11'",
-            ),
-            (
-                [HEAD, *CALL, {**CALL[4], "at_ms": 200}],
-                ", line 14: at_ms goes back from 1200.12 to 200. Two recordings in one file, or a clock that was set?"
-                " One file for each call, times from a monotonic clock",
-            ),
-            (
-                [HEAD, {**CALL[0], "at_ms": -1}, *CALL[1:]],
-                f": at_ms goes from -1 to 1200.12, {NO_CALL}",
-            ),
-            (
-                [*CALL, {**CALL[4], "at_ms": 9e7}],
-                f": at_ms goes from 0 to 9e+07, {NO_CALL}",
-            ),
-            (
-                [{**CALL[1], "at_ms": 1.7951e18}],
-                f": at_ms goes from 1.7951e+18 to 1.7951e+18, {NO_CALL}",
-            ),
-            ([HEAD], f" holds no frames: nothing was recorded. {A_LINE}"),
-        ],
-    )
-    def test_a_file_is_refused_in_words(self, tmp_path: Path, lines: list[Line | str], why: str) -> None:
-        file = write(tmp_path / "call.jsonl", lines)
-        assert refused(tmp_path, file) == f"replay: {file}{why}\n"
-
-    def test_a_file_that_is_none(self, tmp_path: Path) -> None:
-        empty, packed = tmp_path / "empty.jsonl", tmp_path / "call.gz"
-        empty.touch()
-        packed.write_bytes(gzip.compress(b"{}")[:-4])
-        assert refused(tmp_path, empty) == f"replay: {empty} holds no frames: nothing was recorded. {A_LINE}\n"
-        assert refused(tmp_path, tmp_path / "none") == f"replay: {tmp_path / 'none'}: No such file or directory\n"
-        assert refused(tmp_path, tmp_path) == (
-            f"replay: {tmp_path} is a folder: name the files in it, {tmp_path}/*.jsonl\n"
-        )
-        assert refused(tmp_path, packed) == (
-            f"replay: {packed} cannot be unpacked: Compressed file ended before the end-of-stream marker was reached\n"
-        )
-
-    def test_a_log_is_not_overwritten(self, tmp_path: Path, file: Path) -> None:
-        mine = tmp_path / "mine.db"
-        mine.write_text("a log")
-        done = run(tmp_path, file, "-o", mine)
-        assert (done.exit_code, mine.read_text()) == (2, "a log")
-        assert done.stderr == (
-            f"replay: {mine} exists already, and a log is never overwritten: remove it, or name another file\n"
-        )
-
-    def test_a_folder_that_is_not_there(self, tmp_path: Path, file: Path) -> None:
-        output = tmp_path / "none" / "a.db"
-        assert refused(tmp_path, file, "-o", output) == f"replay: {output}: No such file or directory\n"
-
-    @pytest.mark.parametrize("option", ["-o", "--call-sid"])
-    def test_one_name_for_two_files(self, tmp_path: Path, file: Path, option: str) -> None:
-        assert "-o and --call-sid are for one FILE at a time." in refused(tmp_path, file, file, option, "x")
-
-    def test_a_folder_of_calls_that_cannot_be_written(self, tmp_path: Path, file: Path) -> None:
-        (tmp_path / "calls").touch()
-        assert refused(tmp_path, file).startswith(f"replay: the log cannot be written: {tmp_path / 'calls'}: ")
-
-    def test_a_full_disk_leaves_nothing(self, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(*_: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-        monkeypatch.setattr(writer, "_insert", refuse)
-        path = tmp_path / "calls" / "live" / f"{CALL_SID}.db"
-        expected = f"replay: the log cannot be written: {path}: database or disk is full\n"
-        assert refused(tmp_path, file) == expected
 
 
 def test_an_imported_call_is_of_no_rules_of_ours() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from replay import cli
-from replay.junit import Case, to_junit
+from replay.compare.junit import Case, to_junit
 from tests.replay_calls import bakery, write_story
 
 BAKERY = bakery()

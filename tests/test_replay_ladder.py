@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from replay import cli
 from replay.columns import clip, fit, width, wrap
-from replay.ladder import LANES, Rung, climb, rungs
-from replay.ladder_lines import ladder_lines, style_of
-from replay.mermaid import TEXT_MAX, escape, mermaid
+from replay.flow.ladder import LANES, Rung, climb, rungs
+from replay.flow.ladder_lines import ladder_lines, style_of
+from replay.flow.mermaid import TEXT_MAX, escape, mermaid
+from replay.flow.seen import Look
 from replay.paint import plain
-from replay.seen import Look
 from tests.build import CALL_SID
 from tests.replay_calls import bakery, log_of, write_sealed
 
@@ -254,7 +254,7 @@ class TestMermaid:
     def test_one_that_is_too_long_to_be_drawn_is_printed_with_a_warning(
         self, call: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("replay.mermaid.TEXT_MAX", 2000)
+        monkeypatch.setattr("replay.flow.mermaid.TEXT_MAX", 2000)
         done = run(call, "--mermaid")
         assert done.exit_code == 0
         assert done.stderr == (

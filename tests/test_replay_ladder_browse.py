@@ -17,13 +17,14 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from engine.core import Entry
-from replay import browse_screen, cli
-from replay.browse import KEYS, Book, State, press, rung_at, view
+from replay import cli
 from replay.columns import width
-from replay.ladder import climb
+from replay.flow import browse_screen
+from replay.flow.browse import KEYS, Book, State, press, rung_at, view
+from replay.flow.ladder import climb
+from replay.flow.seen import Look
 from replay.paint import plain
 from replay.places import timeline
-from replay.seen import Look
 from tests.replay_calls import bakery, log_of, write_sealed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,8 @@ class TestMoving:
             ("end", 213),
             ("end down", 213),
             ("end home", 1),
+            ("j j k", 2),
+            ("G", 213),
             ("x other", 1),
         ],
     )
@@ -134,6 +137,16 @@ class TestSearching:
         found = [entry(after("/", *"item_u1", "enter", *["/", "enter"] * count)) for count in range(7)]
         assert found == [116, 131, 206, 207, 116, 131, 206]
 
+    def test_n_goes_on_to_matches_until_escape(self) -> None:
+        state = after("/", *"item_u1", "enter")
+        assert [entry(after(*["n"] * count, state=state)) for count in range(5)] == [116, 131, 206, 207, 116]
+        assert [entry(after(*["N"] * count, state=state)) for count in range(3)] == [116, 207, 206]
+        assert screen(state)[-1] == "entry 116, 19 of 36, /item_u1: n N, Esc   ? keys  q quit"
+        assert entry(after("escape", "n", state=state)) == 123
+
+    def test_nothing_typed_is_no_search(self) -> None:
+        assert after("down", "/", "enter") == State(cursor=1)
+
     def test_what_is_typed_can_be_changed_and_given_up(self) -> None:
         assert after("/", "a", "b", "backspace", "up", "\x01").typed == "a"
         assert screen(after("/", "a"))[-1] == "search: a"
@@ -183,7 +196,7 @@ class TestTheScreen:
             '  "audio_end_ms": 520',
             "}",
             "",
-            "entry 130, 27 of 36, 3 problems   ? keys  q quit",
+            "entry 130, 27 of 36, /truncated: n N, Esc   ? keys  q quit",
         ]
         assert screen(after("t", "t")) == screen(State())
 
@@ -213,8 +226,8 @@ class TestTheScreen:
         assert screen(after("t", of=spoilt), spoilt)[9:11] == ["gar\\x1bbage", ""]
 
     def test_the_keys(self) -> None:
-        shown = screen(after("?", rows=24), rows=24)
-        assert shown[12:22] == [
+        shown = screen(after("?", rows=26), rows=26)
+        assert shown[13:24] == [
             "── keys " + "─" * 91,
             *(f"{keys:<29} {does}" for keys, does in KEYS),
         ]
@@ -336,12 +349,18 @@ class TestTheCommand:
         assert found.entries == BOOK.entries
         assert entry(after("g", *"turn:2", "enter", of=found)) == entry(after("g", *"turn:2", "enter"))
 
+    def test_a_terminal_that_is_dumb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.invoke(tmp_path, monkeypatch, _refuses, term="dumb")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == "replay: -i needs a terminal that can move its cursor: TERM says that this one cannot\n"
+
     def test_nothing_to_move_about_in(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         done = self.invoke(tmp_path, monkeypatch, _refuses, "--leg", "model", "--to", "seq:2")
         assert (done.exit_code, done.stderr) == (0, "replay: no entry is like that\n")
 
     @staticmethod
-    def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browse: Any, *args: str) -> Any:
+    def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browse: Any, *args: str, term: str = "xterm") -> Any:
+        monkeypatch.setenv("TERM", term)
         monkeypatch.setattr(browse_screen, "browse", browse)
         monkeypatch.setattr("replay.commands.ladder._is_terminal", lambda: True)
         return CliRunner().invoke(cli.cli, ["ladder", str(write_sealed(tmp_path, BAKERY)), "-i", *args])

@@ -120,6 +120,13 @@ FILTERS = [
     (["--said", "cash", "--by", "caller"], ["CA3", "CA1"]),
     (["--said", "credit", "--by", "caller"], []),
     (["--said", "cafe"], ["CA2"]),
+    (["--said", "disc"], []),
+    (["--said", "disc*"], ["CA4", "CA3", "CA1"]),
+    (["--said", '"a disc"* cash'], ["CA4", "CA3", "CA1"]),
+    (["--said", '"ca* or"'], []),
+    (["--said", "dis*", "--heard"], []),
+    (["--said", "c*", "--by", "caller"], ["CA3", "CA1"]),
+    (["--said", "折*"], ["CA2"]),
     (["--said", "折扣"], ["CA2"]),
     (["--said", "折扣", "--by", "caller", "--limit", 1], ["CA2"]),
     (["--said", "折扣", "--unheard"], []),
@@ -226,8 +233,13 @@ class TestWhatIsShown:
     def test_none_is_like_that(self, calls: Path) -> None:
         done = run(calls, "--said", "pineapple")
         assert (done.exit_code, done.stdout) == (0, "")
-        assert done.stderr == f"replay: none of the 5 calls in {calls} is like that\n"
+        assert done.stderr == f"replay: 5 calls in {calls}, and none is like that\n"
         assert run(calls, "--said", "pineapple", "--json").stdout == "[]\n"
+
+    def test_the_only_one_is_not_like_that(self, tmp_path: Path) -> None:
+        write_sealed(tmp_path, bakery(), call_row("CA1"))
+        done = run(tmp_path, "--said", "pineapple")
+        assert done.stderr == f"replay: 1 call in {tmp_path}, and none is like that\n"
 
 
 class TestTheIndex:
@@ -280,6 +292,7 @@ class TestUsage:
             (["--said", " ?! "], "Invalid value for '--said': there is no word in ' ?! ' to look for\n"),
             (["--said", ""], "Invalid value for '--said': there is no word in '' to look for\n"),
             (["--heard"], "--by, --heard and --unheard are about --said.\n"),
+            (["--said", "a", "--heard", "--unheard"], "--heard and --unheard exclude each other: leave both out for"),
             (["--by", "caller"], "--by, --heard and --unheard are about --said.\n"),
             (["--said", "a", "--by", "caller", "--unheard"], "are about the assistant: callers hear themselves.\n"),
             (["--ended", "well"], "'well' is not one of 'stop', 'hangup', "),
@@ -296,9 +309,15 @@ class TestUsage:
         [
             *('"', "'", "a' OR 1=1 --", '") OR (', "NEAR(", "a AND", "NOT", "*", "a*", "-a", "col:a", "^a", "{a b}:c"),
             *("a+b", "\x00a", "\ud800a", "نص", "ไทย", "a " * 500, '"' + "a " * 500, "ﷻ", "🎂 cake", "\\", "%_"),
-            *("heard_text : a", "cash " * 30, '"' + "cash or credit " * 30),
+            *(
+                "heard_text : a",
+                "cash " * 30,
+                '"' + "cash or credit " * 30,
+                '"' + "cash or credit " * 30 + 'dis"*',
+                '"a*"*',
+            ),
         ],
-        ids=range(27),
+        ids=range(29),
     )
     def test_no_search_stumbles_whatever_is_typed(self, words: str, calls: Path) -> None:
         without = [run(calls, "--said", words, "--json", *more).stdout for more in ((), ("--unheard",))]
@@ -356,7 +375,7 @@ class TestTimesAndLengths:
         assert wanted.now().tzinfo is UTC
 
 
-@given(st.text(st.sampled_from('ab "'), max_size=8), st.sampled_from([None, True, False]))
+@given(st.text(st.sampled_from('ab "*'), max_size=8), st.sampled_from([None, True, False]))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_search_finds_the_same_with_an_index_and_without(
     folders: tuple[Path, Path], query: str, heard: bool

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from replay.measures import (
+from replay.metrics.measured import Part
+from replay.metrics.measures import (
     BargeInMeasures,
     CallMeasures,
     LineMeasures,
@@ -14,7 +15,6 @@ from replay.measures import (
     TurnMeasures,
     measure,
 )
-from replay.metrics.measured import Part
 from replay.metrics.turns import Links, chain
 from replay.sources import open_log
 from tests import build
@@ -337,6 +337,23 @@ class TestHowATurnComesOut:
         call.model(build.speech_started(0))
         hangs_up(call, 800)
         assert [(turn.outcome, turn.end_of_turn_ms) for turn in turns_of(call)] == [("open", None)]
+
+    def test_the_log_ended_first(self) -> None:
+        """The call runs on, or was killed: in the middle of the answer; before there was one. An earlier turn that got
+        none was unanswered all the same."""
+        call = in_call()
+        says(call, 300, 800)
+        answers(call, 2_000)
+        call.run(1_700)
+        assert [turn.outcome for turn in turns_of(call)] == ["answered", "log_ended"]
+        call = in_call()
+        says(call, 300, 800)
+        call.model(*build.reply_begun(0), build.item_words("Well,"))
+        assert [turn.outcome for turn in turns_of(call)] == ["log_ended", "log_ended"]
+        call = in_call()
+        says(call, 300, 800)
+        says(call, 2_000, 2_400, "item_u2")
+        assert [turn.outcome for turn in turns_of(call)] == ["unanswered", "log_ended"]
 
     def test_of_words_that_nobody_heard_begin_and_end_nothing_is_known(self) -> None:
         call = in_call()

@@ -8,7 +8,7 @@ from engine.core import RULES_OVERHEARD, CallSettings, Entry
 from engine.sim.caller import Cue
 from engine.sim.ruler import place
 from engine.sim.scenarios import speech
-from replay.measures import CallMeasures, measure
+from replay.metrics.measures import CallMeasures, measure
 from tests import build
 from tests.build import in_call
 from tests.measured_calls import greeted, hangs_up, measured, says

@@ -10,7 +10,7 @@ from engine.sim.link import LinkPlan
 from engine.sim.ruler import place
 from engine.sim.scenarios import speech
 from engine.sim.world import run
-from replay.measures import measure
+from replay.metrics.measures import measure
 from replay.metrics.spans import at_the_ear
 from tests import build
 from tests.build import Harness, in_call

@@ -1,7 +1,7 @@
 """From a call in production to a golden log: what is left out is not missed, what is redacted is gone; it replays."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,12 @@ from engine.core import CallSettings, Entry
 from engine.core.audio import SILENCE
 from engine.log.errors import LogError
 from replay import cli
-from replay import pin as pinning
-from replay.golden import header_of, read_golden
-from replay.pin import Wish, bless, pin, prove
+from replay.goldens import pin as pinning
+from replay.goldens.golden import header_of, read_golden
+from replay.goldens.pin import Wish, bless, pin, prove
+from replay.goldens.redact import STARTED_AT, placeholder, redact_body, redact_entry, redact_settings
+from replay.goldens.rerun import Step, rerun, steps_of
 from replay.places import Place, parse
-from replay.redact import STARTED_AT, placeholder, redact_body, redact_entry, redact_settings
-from replay.rerun import Step, rerun, steps_of
 from replay.rows import entry_of
 from replay.runner import replay
 from tests import build
@@ -25,6 +25,7 @@ from tests.build import CALL_SID, Harness
 from tests.replay_calls import SETTINGS, bakery, log_of, write_sealed, write_story
 
 GOLDEN = Path(__file__).resolve().parents[1] / "fixtures" / "golden"
+FRAMES = GOLDEN.parent / "frames"
 TWO = GOLDEN / "two_barge_ins_in_a_row.jsonl"
 """Five turns: the second and third answers are interrupted."""
 BAKERY = bakery()
@@ -61,6 +62,15 @@ def slow_then_mute() -> list[Entry]:
     call.wake()
     assert truncates(call.entries) == [1900]
     return call.entries
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every text in a decoded body."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from strings(each)
 
 
 def marks(entries: Iterable[Entry], kind: str) -> list[str]:
@@ -161,7 +171,7 @@ class TestTheCommand:
     def test_without_words_given_the_first_line_says_where_it_comes_from(self, tmp_path: Path) -> None:
         run(write_story(tmp_path / "a.jsonl", BAKERY), "--to", "0.5s", "-o", tmp_path / "b.jsonl", "--redact")
         header = header_of(tmp_path / "b.jsonl")
-        assert header.title == "Pinned from a call of 2000-01-01, start to 0.500s."
+        assert header.title == "Pinned from a call of 2000-01-01, start to 0:00.500."
         assert header.reason == "pinned from a call of 2000-01-01"
 
     def test_json(self, tmp_path: Path) -> None:
@@ -212,22 +222,34 @@ class TestRedacted:
         [
             ('{"type":"x","delta":"That is $9.17, Ms. Ünal."}', '{"type":"x","delta":"Xxxx xx $0.00, Xx. Xxxx."}'),
             (
-                '{"start":{"callSid":"CA1","customParameters":{"name":"Ann","type":"+49 30"}}}',
-                f'{{"start":{{"callSid":"CA{"0" * 32}","customParameters":{{"name":"Xxx","type":"+00 00"}}}}}}',
+                '{"start":{"callSid":"CA1","customParameters":{"+49 30":"Ann",'
+                '"type":{"name":"Bob","n":12,"is":true}}}}',
+                f'{{"start":{{"callSid":"CA{"0" * 32}","customParameters":{{"x1":"Xxx",'
+                '"x2":{"x1":"Xxx","x2":0,"x3":true}}}}',
             ),
+            ('{"response":{"metadata":["Ann",{"id":"4111"}]}}', '{"response":{"metadata":["Xxx",{"x1":"0000"}]}}'),
             ('{"dtmf":{"track":"inbound_track","digit":"5"}}', '{"dtmf":{"track":"inbound_track","digit":"0"}}'),
             (
                 '{"reason":"turn_detected","tracks":["inbound"],"words":["one"]}',
                 '{"reason":"turn_detected","tracks":["inbound"],"words":["xxx"]}',
             ),
-            ('{"reason":"Ann hung up","usage":12,"left":null}', '{"reason":"Xxx xxxx xx","usage":12,"left":null}'),
-            (f'{{"id":"call_{CALL_SID}","voice":"marin"}}', f'{{"id":"call_{CALL_SID}","voice":"marin"}}'),
-            (f'{{"code":"no {CALL_SID} here"}}', f'{{"code":"no CA{"0" * 32} here"}}'),
+            ('{"reason":"Ann hung up","usage":12,"left":null}', '{"reason":"Xxx xxxx xx","usage":0,"left":null}'),
+            ('{"name":"mark-12","timestamp":"140"}', '{"name":"mark-12","timestamp":"140"}'),
+            ('{"name":"call_bob","timestamp":"at 5"}', '{"name":"xxxx_xxx","timestamp":"xx 0"}'),
+            ('{"expires_at":1795000000,"audio_end_ms":520}', '{"expires_at":0,"audio_end_ms":520}'),
+            ('{"type":"Bob called","Bob Smith":{"type":"a"}}', '{"type":"Xxx xxxxxx","x1":{"type":"a"}}'),
+            (f'{{"id":"call_{CALL_SID}","voice":"marin"}}', f'{{"id":"call_CA{"0" * 32}","voice":"marin"}}'),
+            (f'{{"code":"{CALL_SID}"}}', f'{{"code":"CA{"0" * 32}"}}'),
             ("my name is {Ann", "xx xxxx xx {Xxx"),
         ],
     )
     def test_what_becomes_of_a_body(self, body: str, left: str) -> None:
         assert redact_body(body) == left
+
+    @pytest.mark.parametrize("path", sorted(FRAMES.rglob("*.json")), ids=lambda path: path.stem)
+    def test_of_no_frame_of_a_vendor_does_a_sentence_stay(self, path: Path) -> None:
+        left = [text for text in strings(json.loads(redact_body(path.read_text()))) if " " in text]
+        assert [text for text in left if text != placeholder(text)] == []
 
     def test_sound_becomes_silence_of_the_same_length(self) -> None:
         entry = Entry(1, 0, "input", "caller", "media", '{"payload":""}', b"abc")

@@ -7,8 +7,10 @@ import click
 import pytest
 from msgspec.structs import replace
 
+from engine.sim.scenarios import random_scenario
+from engine.sim.world import run
 from replay.commands.common import PlaceName
-from replay.golden import read_golden
+from replay.goldens.golden import read_golden
 from replay.places import Place, PlaceError, Side, Timeline, parse, timeline
 from tests import build
 from tests.build import Harness
@@ -23,12 +25,12 @@ class TestNames:
     @pytest.mark.parametrize(
         ("text", "place", "shown"),
         [
-            ("83.4", Place("time", 83_400), "83.400s"),
-            ("83.4s", Place("time", 83_400), "83.400s"),
-            ("1:23.4", Place("time", 83_400), "83.400s"),
-            ("01:23", Place("time", 83_000), "83.000s"),
-            ("83400ms", Place("time", 83_400), "83.400s"),
-            ("0", Place("time", 0), "0.000s"),
+            ("83.4", Place("time", 83_400), "1:23.400"),
+            ("83.4s", Place("time", 83_400), "1:23.400"),
+            ("1:23.4", Place("time", 83_400), "1:23.400"),
+            ("01:23", Place("time", 83_000), "1:23.000"),
+            ("83400ms", Place("time", 83_400), "1:23.400"),
+            ("0", Place("time", 0), "0:00.000"),
             ("seq:812", Place("seq", 812), "seq:812"),
             ("turn:3", Place("turn", 3), "turn:3"),
             ("mark:probe-2", Place("mark", name="probe-2"), "mark:probe-2"),
@@ -41,7 +43,9 @@ class TestNames:
         assert parse(text) == place
         assert str(place) == shown
 
-    @pytest.mark.parametrize("text", ["", "soon", "-1", "1:2:3", "seq:", "seq:x", "turn:-1", "mark:", "1e3", "5m"])
+    @pytest.mark.parametrize(
+        "text", ["", "soon", "-1", "1:2:3", "1:99", "0:60", "seq:", "seq:x", "turn:-1", "mark:", "1e3", "5m"]
+    )
     def test_what_is_none_is_answered_with_what_would_be(self, text: str) -> None:
         with pytest.raises(ValueError, match="is no place in a call") as caught:
             parse(text)
@@ -86,7 +90,7 @@ class TestSteps:
     def test_a_time_beyond_the_end_is_where_a_stretch_ends_and_nowhere_else(self) -> None:
         assert BAKERY.seq_of(parse("9:00"), "to") == 213
         for side in ("at", "from"):
-            with pytest.raises(PlaceError, match=r"there is no 540.000s in the call: its last step is at 1.400s"):
+            with pytest.raises(PlaceError, match=r"there is no 9:00.000 in the call: its last step is at 0:01.400"):
                 BAKERY.seq_of(parse("9:00"), side)
 
     def test_times_are_those_that_are_shown(self) -> None:
@@ -120,6 +124,39 @@ class TestSteps:
                 expected = kinds.get("input", kinds["command"])
                 assert where.seq_of(Place("mark", name=mark), "at") <= expected
                 assert where.seq_of(Place("mark", name=mark), "to") >= expected
+
+
+def simulated(seed: int) -> Timeline:
+    outcome = run(random_scenario(seed), seed)
+    return timeline(log_of(outcome.entries, outcome.scenario.settings))
+
+
+class TestFromTurnToTurn:
+    def test_what_nobody_heard_is_behind_what_was_heard_before_it(self) -> None:
+        """Turn 10 was made while turn 9 was still being played, and was cut before the ear came to it."""
+        where = simulated(2)
+        heard, unheard = where.turns[8:10]
+        assert (heard.start_ms, unheard.start_ms) == (23_947, None)
+        assert where.seq_of(parse("turn:10"), "at") < where.seq_of(parse("turn:9"), "from")
+        assert where.seq_of(parse("turn:10"), "to") == where.seq_of(parse("turn:9"), "to")
+
+    def test_a_turn_shorter_than_a_step(self) -> None:
+        """It was heard for three milliseconds, in which there was no step."""
+        where = simulated(54)
+        assert (where.turns[7].start_ms, where.turns[7].end_ms) == (16_452, 16_455)
+        assert where.between(parse("turn:8"), parse("turn:8")) == (2135, 2135)
+
+    @pytest.mark.parametrize("seed", [11, 54, 69, 86])
+    def test_from_is_never_after_to(self, seed: int) -> None:
+        where = simulated(seed)
+        turns = [Place("turn", number + 1) for number in range(len(where.turns))]
+        assert len(turns) > 8
+        for number, turn in enumerate(turns):
+            assert all(where.between(before, turn) for before in turns[: number + 1])
+
+    def test_the_other_way_round_there_is_nothing(self) -> None:
+        with pytest.raises(PlaceError, match=r"^turn:1 is before 0:01\.200: there is nothing between them$"):
+            BAKERY.between(parse("1.2s"), parse("turn:1"))
 
 
 class TestNoSuchPlace:

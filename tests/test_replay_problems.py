@@ -8,8 +8,8 @@ from engine.core.settings import CallSettings, Limits, Vad
 from engine.sim.caller import Cue
 from engine.sim.ruler import place
 from engine.sim.world import run
-from replay.measures import measure
-from replay.problems import KINDS, Problem, problems, survey
+from replay.metrics.measures import measure
+from replay.metrics.problems import KINDS, Problem, problems, survey
 from replay.sources import open_log
 from tests import build
 from tests.build import Harness, in_call

@@ -260,5 +260,5 @@ def test_a_divergence_before_the_damage_stands() -> None:
 
 
 def test_rules_of_a_later_version_are_refused() -> None:
-    with pytest.raises(LogError, match="recorded under rules 2; this version decides under rules 1 to 1"):
+    with pytest.raises(LogError, match="recorded under rules 2; this version decides under rules up to 1"):
         replay(log_of(BAKERY, settings=msgspec.structs.replace(SETTINGS, rules=2)))

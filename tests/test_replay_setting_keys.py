@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from engine.core import CallSettings
 from engine.core.settings import Limits, Vad
 from replay import cli
-from replay.setting_keys import Setting, asked
+from replay.compare.setting_keys import Setting, asked
 from tests.replay_calls import bakery, write_story
 
 DEFAULTS = CallSettings()
@@ -59,7 +59,8 @@ class TestWhatIsAsked:
             ("settle_ms=soon", "limits.settle_ms takes a whole number of at least 0, not 'soon'"),
             ("settle_ms=-1", "limits.settle_ms takes a whole number of at least 0, not '-1'"),
             ("settle_ms=1.5", "limits.settle_ms takes a whole number of at least 0, not '1.5'"),
-            ("threshold=nan", "vad.threshold takes a number of at least 0, not 'nan'"),
+            ("threshold=nan", "vad.threshold takes a number from 0 to 1, not 'nan'"),
+            ("threshold=7", "vad.threshold takes a number from 0 to 1, not '7'"),
             ("create_response=maybe", "vad.create_response takes true or false, not 'maybe'"),
             ("noise_reduction=far", "noise_reduction takes near_field or far_field or none, not 'far'"),
         ],

@@ -1,6 +1,7 @@
 """`replay state`: one step of a call, what it changed, and the whole state after it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from click.testing import CliRunner, Result
 from engine.core import Entry, wire_engine
 from engine.core import events as ev
 from replay import cli
-from replay.entry_lines import entry_lines
+from replay.flow.entry_lines import entry_lines
 from replay.paint import plain
 from replay.places import parse
-from replay.state_at import at_ear_now, state_at
-from replay.states import state_data
+from replay.state.at_ear import at_ear_now
+from replay.state.state_at import state_at
+from replay.state.states import state_data
 from replay.walk import Walk
 from tests import build
 from tests.build import CALL_SID, Harness
@@ -65,10 +67,10 @@ deadline_ns 1620000000 (1.620 s), items [-> item_1]}
   hearing.stream.shown                          800 (0:00.100) → 4960 (0:00.620)
 
 At the ear
-  item_1  heard 520 (400 to 520) of 1000 ms by now, 1000 were sent; cleared: no more will be heard
+  item_1  heard 520 of 1000 ms (400 to 520) by now, 1000 were sent; cleared: no more will be heard
     {by_now}
 
-Conversation   in brackets what is not known to be heard
+Conversation   as far as it is proven; in brackets what is not
   0:00.100  assistant  {for_certain}
                        item_1: response_id resp_1, transcript_final, is_done, is_whole, is_cut, \
 generated_samples 8000 (1000 ms), sent_samples 8000 (1000 ms), proven_samples 3200 (400 ms), features {{frames 50}}, \
@@ -191,7 +193,7 @@ class TestWhatIsPrinted:
         call.model(build.session_created(), build.session_updated(), build.item_added("item_0", None, "system"))
         call.model(build.frame(type="conversation.item.added", item={"id": "\x1b[2J", "type": "function_call"}))
         lines = run(write_story(tmp_path / "a.jsonl", call.entries)).stdout.splitlines()
-        begin = lines.index("Conversation   in brackets what is not known to be heard")
+        begin = lines.index("Conversation   in brackets what was not heard")
         assert lines[begin + 1 : begin + 5] == [
             "            system     (message, nothing said)",
             "                       item_0: nothing more is known of it",
@@ -244,7 +246,7 @@ class TestWhere:
             (["--seq", "999"], "there is no entry 999: the log has 1 to 213"),
             (["--turn", "3"], "there is no turn 3: the call has 2 turns"),
             (["--mark", "mark-99"], "there is no mark 'mark-99': there are 15. Is it mark-9 or mark-8 or mark-7?"),
-            (["--at", "1:00"], "there is no 60.000s in the call: its last step is at 1.400s"),
+            (["--at", "1:00"], "there is no 1:00.000 in the call: its last step is at 0:01.400"),
         ],
     )
     def test_a_place_that_is_not_there(self, args: list[str], said: str, story: Path) -> None:
@@ -284,8 +286,8 @@ class TestJson:
             "item_id": "item_1",
             "is_cleared": True,
             "heard_ms": 520,
-            "heard_ms_min": 400,
-            "heard_ms_max": 520,
+            "heard_min_ms": 400,
+            "heard_max_ms": 520,
             "sent_ms": 1000,
             "generated_ms": 1000,
             "generated_text": "Cash or credit? We have a discount.",
@@ -301,11 +303,26 @@ class TestAtTheEar:
     def test_words_that_have_not_come_are_not_shown(self, tmp_path: Path) -> None:
         entries = [entry for entry in BAKERY if entry.type != "response.output_audio_transcript.done"]
         shown = run(write_story(tmp_path / "a.jsonl", renumbered(entries)), "--at", "0.3s").stdout
-        assert "\n  item_1  heard 200 (200 to 240) of 1000 ms by now, 1000 were sent\n\nConversation   " in shown
+        assert "\n  item_1  heard 200 of 1000 ms (200 to 240) by now, 1000 were sent\n\nConversation   " in shown
+
+    def test_a_fraction_of_a_millisecond_is_left_out_of_lengths_and_told_of_samples(self, tmp_path: Path) -> None:
+        """The model has whole milliseconds of an item; it is as long in every line, and no more of it was sent."""
+        call = Harness()
+        call.seq = 1
+        call.engine(build.leg_opened("caller"))
+        call.caller(build.connected(), build.started())
+        call.engine(build.leg_opened("model"))
+        call.model(build.session_created(), build.session_updated())
+        call.run(100)
+        call.model(*build.reply_begun(2_803.5), build.item_done())
+        call.run(3_200)
+        shown = run(write_story(tmp_path / "a.jsonl", call.entries), "--at", "2s").stdout
+        assert re.findall(r"  item_1  (.*)", shown) == ["heard 1900 of 2803 ms (1740 to 1920) by now, 2803 were sent"]
+        assert "generated_samples 22428 (2803.5 ms), sent_samples 22428 (2803.5 ms)" in shown
 
     def heard_ms(self, *places: str) -> list[list[tuple[int, int, int, bool]]]:
         found = (state_at(LOG, parse(place)).at_ear for place in places)
-        return [[(each.heard_ms_min, each.heard_ms, each.heard_ms_max, each.is_cleared) for each in at] for at in found]
+        return [[(each.heard_min_ms, each.heard_ms, each.heard_max_ms, each.is_cleared) for each in at] for at in found]
 
     def test_it_follows_the_stream_until_the_clear_and_nothing_is_left_at_the_end(self) -> None:
         assert self.heard_ms("0.04s", "0.1s", "0.3s", "0.6s", "seq:116", "0.7s", "end") == [

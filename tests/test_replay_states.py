@@ -17,8 +17,8 @@ from engine.core.barge_in import Interruption
 from engine.core.conversation import Conversation, Item, Repair
 from engine.core.hearing import Hearing
 from engine.core.overheard import Interruptions
-from replay.golden import read_golden
-from replay.states import HOMES, LEFT_OUT, Change, JsonObject, States, changes, state_data
+from replay.goldens.golden import read_golden
+from replay.state.states import HOMES, LEFT_OUT, Change, JsonObject, States, changes, state_data
 from replay.walk import Walk
 from tests.replay_calls import bakery, log_of
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from replay import cli
 from replay.metrics.measured import Cause, Outcome, Part
-from replay.problems import KINDS
-from replay.stats import METRICS, MeasuredLog, Spread, spread
+from replay.metrics.problems import KINDS
+from replay.metrics.stats import METRICS, MeasuredLog, Spread, spread
 from tests.build import in_call
 from tests.measured_calls import answers, hangs_up, says
 from tests.replay_calls import bakery, call_row, write_live, write_sealed, write_story
@@ -227,6 +227,11 @@ class TestWhichCalls:
         done = run(*(arg.format(folder=tmp_path) for arg in args), calls_dir=tmp_path)
         assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr == f"replay: {why.format(folder=tmp_path)}\n"
+
+    def test_one_table_at_a_time(self, tmp_path: Path) -> None:
+        done = run("--per-turn", "--per-call", calls_dir=tmp_path)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "--per-turn and --per-call: one of them at a time." in done.stderr
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         done = run(calls_dir=tmp_path / "none")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from replay import cli, paint, verify
+from replay import cli, paint
+from replay.compare import verify
 from tests.replay_calls import bakery, bakery_brackets, write_sealed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +53,7 @@ class TestOnATerminal:
     def test_verify_shows_how_far_it_is(self, calls: Path) -> None:
         shown = on_a_terminal(["verify", str(calls)], calls)
         assert "replaying" in shown
-        assert "1 logs, 213 entries: 1 same" in shown
+        assert "1 log, 213 entries: 1 same" in shown
 
 
 def on_a_terminal(args: Sequence[str], calls_dir: Path, **env: str) -> str:

@@ -11,13 +11,14 @@ from engine.core import CallSettings, Entry
 from engine.core.heard import Partial
 from engine.core.report import Interrupted, InterruptedItem, Turn
 from engine.core.settings import Limits
+from replay.columns import shorten
 from replay.paint import Line, is_terminal, line, plain, print_in_colour, visible
 from replay.rows import Log
 from replay.runner import Result, replay
 from replay.text import call_lines, clock, when
 from tests import build
-from tests.build import Harness
-from tests.replay_calls import bakery, log_of
+from tests.build import Harness, in_call
+from tests.replay_calls import bakery, log_of, renumbered
 from tests.replay_turns import assistant
 
 BAKERY = bakery()
@@ -40,6 +41,12 @@ Interruptions
      took effect    0:00.620, 0 ms later
      item_1   heard 520 of 1000 ms (400 to 600); truncate at 520 ms: ok
 """
+UNDERSTOOD = "  as this version understands it: the log parts from it at entry 123\n"
+STORY_AS_UNDERSTOOD = (
+    STORY.replace("to its end\n", f"to its end\n{UNDERSTOOD}")
+    .replace("Interruptions\n", f"Interruptions\n{UNDERSTOOD}")
+    .replace("; truncate at 520 ms: ok", "; this version: truncate at 520 ms; recorded: truncate at 400 ms: pending")
+)
 
 
 def text_of(entries: Sequence[Entry]) -> str:
@@ -58,10 +65,10 @@ def with_words(result: Result) -> Result:
     return replace(result, report=replace(result.report, turns=turns))
 
 
-def story(turns: list[Turn], interruptions: list[Interrupted]) -> str:
-    """The conversation and the interruptions of a report made by hand."""
-    log = log_of([])
-    result = replay(log)
+def story(turns: list[Turn], interruptions: list[Interrupted], entries: Sequence[Entry] = ()) -> str:
+    """The conversation and the interruptions of a report made by hand; `entries` are the log's."""
+    log = log_of(entries)
+    result = replay(log_of([]))
     made: Result = replace(result, report=replace(result.report, turns=turns, interruptions=interruptions))
     return plain(call_lines(log, made)).split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
 
@@ -87,10 +94,10 @@ def test_a_divergence_names_the_entry_both_sides_and_what_stood_around_it() -> N
     ]
     told = re.sub(r'"words":.*', '"words":…', text_of(spoilt))
     assert told.replace("0123456789abcdef" * 2, "…") == (
-        f"{HEADER}{STORY}".replace("0123456789abcdef" * 2, "…")
+        f"{HEADER}{STORY_AS_UNDERSTOOD}".replace("0123456789abcdef" * 2, "…")
         + """
 Divergence
-  entry 123, 0:00.620 from the call's opening
+  entry 123, 0:00.620 of the stream
   recorded  command model conversation.item.truncate {"type":"conversation.item.truncate","event_id":"truncate-1",\
 "item_id":"item_1","content_index":0,"audio_end_ms":400}
   replayed  command model conversation.item.truncate {"type":"conversation.item.truncate","event_id":"truncate-1",\
@@ -131,6 +138,7 @@ def test_trouble_is_told_with_its_place() -> None:
     call.caller(build.connected(), build.started(), "garbage\x1b[2J")
     call.engine(build.leg_opened("model"))
     call.model(build.session_created(), build.session_updated(), '{"type":"error"}')
+    call.run(20)
     call.wait(65_250)
     call.model(build.model_error("rate_limit_exceeded", "slow down", "truncate-1"), build.model_error("odd", "no"))
     call.model(build.response_created(), build.response_done(status="failed", details={"reason": "content_filter"}))
@@ -141,19 +149,19 @@ def test_trouble_is_told_with_its_place() -> None:
         Entry(call.seq, 65_250_000_000, "fault", "engine", "fault", '{"type":"fault","reason":"oh"}'),
         Entry(call.seq + 1, 65_250_000_000, "fault", "engine", "fault", "oh"),
     ]
-    said = text_of([*call.entries, *faults]).split("Trouble   times from the call's opening\n")[1].split("\n\n")[0]
+    said = text_of([*call.entries, *faults]).split("Trouble\n")[1].split("\n\n")[0]
     assert [" ".join(told.split()) for told in said.splitlines()] == [
         "0:00.000 entry 5 malformed frame: caller leg: JSON is malformed: invalid character (byte 0)",
         "0:00.000 entry 10 malformed frame: model leg: error: Object missing required field `error`",
-        "1:05.250 entry 11 model error: rate_limit_exceeded: slow down (to our truncate-1)",
-        "1:05.250 entry 12 model error: odd: no",
-        "1:05.250 entry 14 response failed: resp_1: content_filter",
-        "1:05.250 entry 15 outbox full: caller leg reads too slowly",
-        "1:05.250 entry 18 limit reached: frame_bytes_max: 9, at most 8",
-        "1:05.250 entry 19 leg failed: model leg: HTTP 401, unauthorized",
-        "1:05.250 entry 20 leg failed: model leg: no route",
-        "1:05.250 entry 21 fault: oh",
-        "1:05.250 entry 22 fault: oh",
+        "1:05.250 entry 13 model error: rate_limit_exceeded: slow down (to our truncate-1)",
+        "1:05.250 entry 14 model error: odd: no",
+        "1:05.250 entry 16 response failed: resp_1: content_filter",
+        "1:05.250 entry 17 outbox full: caller leg reads too slowly",
+        "1:05.250 entry 20 limit reached: frame_bytes_max: 9, at most 8",
+        "1:05.250 entry 21 leg failed: model leg: HTTP 401, unauthorized",
+        "1:05.250 entry 22 leg failed: model leg: no route",
+        "1:05.250 entry 23 fault: oh",
+        "1:05.250 entry 24 fault: oh",
     ]
 
 
@@ -225,8 +233,15 @@ def test_an_interruption_of_which_little_is_known() -> None:
         InterruptedItem("item_2", 100, "truncate", 100, "error"),
         InterruptedItem("item_3", 300, "none", None, "ok"),
     ]
-    told = story([TURN], [Interrupted(61_005, None, 61_005, None, items)])
-    assert told.split("Interruptions\n")[1] == (
+    delete, truncate = "conversation.item.delete", "conversation.item.truncate"
+    ask = {"event_id": "ask", "item_id": "item_2", "content_index": 0, "audio_end_ms": 100}
+    entries = [
+        Entry(1, 0, "command", "model", delete, build.frame(type=delete, event_id="delete", item_id="item_1")),
+        Entry(2, 0, "command", "model", truncate, build.frame(type=truncate, **ask)),
+        Entry(3, 0, "input", "model", "error", build.model_error("odd", "no", "ask")),
+    ]
+    told = story([TURN], [Interrupted(61_005, None, 61_005, None, items)], entries)
+    assert told.split("Interruptions\n")[1].split("\n\n")[0] == (
         "  1  at 1:01.005\n"
         "     clear sent     1:01.005\n"
         "     took effect    not seen\n"
@@ -328,8 +343,37 @@ def test_what_the_caller_had_to_do_without_is_told() -> None:
     call.model(*build.reply_begun(100))
     call.run(1_000)
     call.model(build.item_audio(100))
+    call.run(1_400)
     log = replace(log_of(call.entries), settings=call.call.settings)
     report = plain(call_lines(log, replay(log)))
     dropped = "300 ms of the caller came before the model was ready and were dropped; 200 are kept"
     assert f"  pending_audio_ms_max: {dropped}\n" in report
-    assert "  underrun: once, the caller waited in the middle of an item for more of it\n" in report
+    waited = "the caller waited in the middle of an item for more of it; the longest is"
+    assert f"  underrun: once, {waited} 400 ms, at 0:00.600\n" in report
+    call.model(build.item_audio(100))
+    call.run(1_800)
+    log = replace(log, rows=log_of(call.entries).rows)
+    assert f"  underrun: 2 times, {waited} 400 ms, at 0:00.600\n" in plain(call_lines(log, replay(log)))
+
+
+def test_of_a_call_that_runs_it_is_told_where_the_ear_is() -> None:
+    """In the middle of the answer; and when the caller has just broken in, which is not settled yet."""
+    call = in_call()
+    call.run(100)
+    call.model(*build.reply_begun(2_000), build.item_words("One two three four."))
+    call.run(690)
+    running = text_of(renumbered(call.entries)).split("to its end\n")[1].split("\n\n")[0]
+    words = [line.strip() for line in running.splitlines()]
+    assert words[0].startswith("0:00.100  assistant  One")
+    assert words[1] == "item_1: heard 580 of 2000 ms (400 to 600) when the log ends"
+    call.model(build.speech_started(380))
+    cut = text_of(renumbered(call.entries)).split("     item_1   ")[1].splitlines()[0]
+    assert cut == "heard 590 of 2000 ms (400 to 590) when the log ends; nothing was asked of the model yet"
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(160, "x" * 160), (179, "x" * 179), (180, "x" * 160 + "… (20 more characters)")]
+)
+def test_a_few_characters_are_not_left_out(length: int, shown: str) -> None:
+    """To say so would take more room, and it may be just these that differ."""
+    assert shorten("x" * length, 160) == shown

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from engine.core import Entry
 from replay import cli
+from replay.compare.two_logs import Parting, Side, compare, recorded_side, replayed_side, tallies
 from replay.runner import OF_ANOTHER
-from replay.two_logs import Parting, Side, compare, recorded_side, replayed_side, tallies
 from tests import build
 from tests.build import CALL_SID, STREAM_SID, in_call
 from tests.replay_calls import bakery, call_row, log_of, renumbered, write_sealed, write_story
@@ -41,8 +41,8 @@ CORE_BEFORE = """\
 The core before it
   call      live; caller leg open, model leg open, session ready
   playout   nothing was sent since the last clear
-  flushing  item_1: clear sent at 0:00.620, echoes since: 3; to be settled by 0:01.620 from the call's opening
-  item_1    generated 1000 ms, sent 1000 ms, heard 400 ms (400 to 400); done, cut
+  flushing  item_1: clear sent at 0:00.620, echoes since: 3; to be settled by 0:01.620
+  item_1    heard 520 of 1000 ms (400 to 600) by now, 1000 were sent; done, cut
 """
 
 
@@ -221,7 +221,7 @@ class TestItCannotTell:
     def test_rules_that_are_not_known_here(self, rules: int, tmp_path: Path) -> None:
         done = run(write_story(tmp_path / "a.jsonl", BAKERY), "--rules", rules)
         assert (done.exit_code, done.stdout) == (2, "")
-        assert done.stderr == f"replay: there are no rules {rules} here: this version decides under rules 1 to 1\n"
+        assert done.stderr == f"replay: there are no rules {rules} here: this version decides under rules up to 1\n"
 
     def test_a_call_of_another_bridge(self, tmp_path: Path) -> None:
         path = write_sealed(tmp_path, BAKERY, call_row(rules=0))
@@ -380,7 +380,7 @@ same: both logs have the same 213 entries
 
     def test_the_context_is_as_much_of_either_side(self) -> None:
         """Five entries are only in B, then comes what both have: A's next two are shown as well."""
-        from replay.around import around
+        from replay.compare.around import around
 
         extra = [replace(BAKERY[3], seq=-number, body=f'{{"n":{number}}}') for number in range(5)]
         a, b, parting = part(BAKERY, renumbered([*BAKERY[:120], *extra, *BAKERY[120:]]))
@@ -427,8 +427,7 @@ class TestTheCoreBeforeIt:
             "  call     live; caller leg open, model leg open, session ready",
             "  playout  nothing was sent since the last clear",
             "  resp_1   done",
-            "  item_1   generated 1000 ms, sent 1000 ms, heard 520 ms (400 to 600); "
-            "done, cut, truncate at 520 ms pending",
+            "  item_1   heard 520 of 1000 ms (400 to 600), 1000 were sent; done, cut, truncate at 520 ms pending",
         ]
 
     def test_an_item_that_nobody_heard_and_a_playout_that_is_over(self, tmp_path: Path) -> None:
@@ -444,7 +443,7 @@ class TestTheCoreBeforeIt:
         other = [*entries[:-1], replace(entries[-1], body=entries[-1].body + " ")]
         paths = write_story(tmp_path / "a.jsonl", entries), write_story(tmp_path / "b.jsonl", other)
         told = run(*paths).stdout
-        assert "  item_2   generated 40 ms, sent 40 ms, heard 0 ms (0 to 40); done, cut, delete pending\n" in told
+        assert "  item_2   heard 0 of 40 ms (0 to 40), 40 were sent; done, cut, delete pending\n" in told
 
 
 LETTERS = st.lists(st.sampled_from("abcde"), max_size=12)

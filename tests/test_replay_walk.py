@@ -1,5 +1,6 @@
 """A log step by step: what a view is told of each, and that to look changes nothing."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ from msgspec.structs import replace
 from engine.core import RULES_OVERHEARD, Call, CallSettings, Entry, Overheard, record
 from engine.core.stream_clock import StreamClock
 from engine.log.errors import LogError
-from replay.golden import read_golden
+from engine.log.reader import Row
+from replay.goldens.golden import read_golden
 from replay.rows import Log, entry_of
 from replay.runner import replay
-from replay.walk import Moment, Walk
+from replay.walk import Moment, Walk, stream_ms_of
 from tests.replay_calls import bakery, log_of
 
 GOLDEN = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "golden").glob("*.jsonl"))
@@ -32,6 +34,14 @@ class TestSteps:
         assert [heard[seq] for seq in (51, 116, 122)] == [0, 400, 520]
         assert walk.call.ended
 
+    def test_when_the_step_of_an_entry_was_is_told_without_reading_on(self) -> None:
+        def rows() -> Iterator[Row]:
+            yield from log_of(bakery()[:130]).rows()
+            raise LogError("torn")
+
+        torn = replace(log_of([]), rows=rows)
+        assert [stream_ms_of(torn, seq) for seq in (0, 1, 116, 118, 123)] == [0, 0, 620, 620, 620]
+
     def test_a_log_may_begin_or_end_anywhere(self) -> None:
         """A fault before any input, a command at the very end: they are shown, and the core is not asked."""
         fault = Entry(1, 0, "fault", "engine", "log.gap", '{"type":"log.gap"}')
@@ -41,7 +51,7 @@ class TestSteps:
         assert list(Walk(log_of([]))) == []
 
     def test_what_was_decided_under_rules_of_tomorrow_is_not_shown_under_todays(self) -> None:
-        with pytest.raises(LogError, match="recorded under rules 2; this version decides under rules 1 to 1"):
+        with pytest.raises(LogError, match="recorded under rules 2; this version decides under rules up to 1"):
             Walk(log_of([], CallSettings(rules=2)))
 
     def test_of_a_log_that_grows_the_rest_is_taken_later(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from replay.golden import read_golden
+from replay.goldens.golden import read_golden
 from replay.runner import OF_ANOTHER
 from tests.replay_calls import bakery, call_row, write_sealed, write_story
 from tests.what_if_calls import GOLDEN, SENTINEL, changes, run

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from replay.command_changes import Change
-from replay.evidence import Evidence, evidence
-from replay.golden import read_golden
-from replay.what_if import what_if
+from replay.compare.command_changes import Change
+from replay.compare.evidence import Evidence, evidence
+from replay.compare.what_if import what_if
+from replay.goldens.golden import read_golden
 from tests import build
 from tests.build import CALL_SID, STREAM_SID, Harness, in_call
 from tests.replay_calls import bakery, write_story

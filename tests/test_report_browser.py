@@ -13,10 +13,10 @@ from playwright.sync_api import Page, expect
 from replay.site.index import Unreadable, index_page
 from replay.site.row import Row, Spot, row_of
 from replay.view.page import Made, make
-from tests.browser import NARROW, Opener, browser, opened, until
+from tests.browser import NARROW, Opener, browser, opened, tabs, until
 from tests.view_calls import ATTACK, demo, hostile
 
-__all__ = ["browser", "opened"]
+__all__ = ["browser", "opened", "tabs"]
 
 SIDS = {name: f"CA{number}" + "0" * 31 for number, name in enumerate(("demo", "worst", "parted", "dead"))}
 NAMES = {f"{sid[:10]}…": name for name, sid in SIDS.items()}

@@ -9,16 +9,16 @@ from bisect import bisect_right
 import pytest
 from playwright.sync_api import Page, expect
 
-from replay.ladder import rungs
+from replay.flow.ladder import rungs
+from replay.metrics.problems import survey
 from replay.places import PlaceError, Timeline, parse, timeline
-from replay.problems import survey
 from replay.runner import replay
 from replay.view.page import make_page
 from tests import replay_calls, view_calls
-from tests.browser import Opener, browser, opened, until
+from tests.browser import Opener, browser, opened, tabs, until
 from tests.view_calls import demo, demo_page
 
-__all__ = ["browser", "opened"]
+__all__ = ["browser", "opened", "tabs"]
 
 
 def clock(page: Page) -> float:
@@ -56,7 +56,7 @@ def telling() -> list[int]:
 
 class TestOpening:
     def test_shows_what_happened(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         report = replay(demo()).report
         assert page.locator("#head h1").inner_text() == demo().head.call_sid
         assert page.locator("#verdict strong").inner_text() == "✓ same"
@@ -116,12 +116,12 @@ class TestOpening:
         silent = opened(make_page(replay_calls.log_of(replay_calls.bakery()[:3])))
         assert silent.locator(".quality").inner_text() == "no sound in this log"
         assert silent.locator(".play").is_disabled()
-        assert opened(demo_page()).locator(".quality").inner_text() == "sound: exact"
+        assert opened.again(demo_page()).locator(".quality").inner_text() == "sound: exact"
 
 
 class TestKeys:
     def test_space_plays_and_the_cursor_follows(self, opened: Opener) -> None:
-        page = opened(demo_page(), "#t=1.000", ready="whole")
+        page = opened.again(demo_page(), "#t=1.000", ready="whole")
         press(page, " ")
         until(page, "document.querySelector('audio').currentTime > 1.3")
         press(page, " ")
@@ -131,12 +131,12 @@ class TestKeys:
         assert page.locator(".word.now").count() == 1
 
     def test_the_sound_goes_where_the_cursor_goes(self, opened: Opener) -> None:
-        page = opened(demo_page(), ready="whole")
+        page = opened.again(demo_page(), ready="whole")
         page.locator("#conversation .turn .time").nth(2).click()
         assert page.evaluate("document.querySelector('audio').currentTime") == pytest.approx(clock(page), abs=0.001)
 
     def test_arrows_step_entries(self, opened: Opener) -> None:
-        page = opened(demo_page(), "#t=13.9")
+        page = opened.again(demo_page(), "#t=13.9")
         steps = telling()
         begin = steps.index(seq(page))
         press(page, "ArrowRight", "ArrowRight", "ArrowRight")
@@ -169,7 +169,7 @@ class TestKeys:
         assert page.locator("#said").inner_text().startswith(f"Problem {len(found) - 1} of {len(found)}: ")
 
     def test_g_goes_to_the_places_of_the_command_line(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         line = timeline(demo())
         probe = [name for name in line.marks if name.startswith("probe")][1]
         for text in ("13.9", "13.9s", "0:13.9", "13900ms", "seq:1000", "turn:3", f"mark:{probe}", "start", "end"):
@@ -185,7 +185,7 @@ class TestKeys:
             elif place.kind in ("seq", "mark"):
                 assert seq(page) in (place.value, wanted)
             assert line.ats[step_of(line, wanted)] // 8 <= round(clock(page) * 1000)
-        for text in ("seq:99999", "turn:77", "mark:nobody", "yesterday"):
+        for text in ("seq:99999", "turn:77", "mark:nobody", "0:60", "1:75.5s", "yesterday"):
             ask(page, "g", text)
             press(page, "Enter")
             assert page.locator(".finder .told").inner_text().startswith(("There is no ", "That is no place"))
@@ -194,7 +194,7 @@ class TestKeys:
             press(page, "Escape")
 
     def test_slash_searches_words_and_frames(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         ask(page, "/", "neighbors")
         first = page.locator(".hits button").first
         expect(first).to_contain_text("assistant")
@@ -210,7 +210,7 @@ class TestKeys:
         expect(page.locator("dialog.finder")).to_be_hidden()
 
     def test_plus_and_minus_zoom_around_the_cursor(self, opened: Opener) -> None:
-        page = opened(demo_page(), "#t=13.9")
+        page = opened.again(demo_page(), "#t=13.9")
         line = page.locator(".axis .cursor")
         press(page, "0")
         page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
@@ -227,7 +227,7 @@ class TestKeys:
         until(page, "document.querySelector('.axis canvas').toDataURL() === it", whole)
 
     def test_help_names_every_key(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         press(page, "?")
         shown = page.locator("dialog.help kbd").all_inner_texts()
         assert shown == [*(["space", "→", "←", "n", "N", "g", "/", "+", "-", "0", "?", "Esc", "↑", "↓", "Tab"])]
@@ -237,7 +237,7 @@ class TestKeys:
         expect(page.locator("dialog.help")).to_be_hidden()
 
     def test_tab_reaches_everything_and_everything_has_a_name(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         nameless = page.evaluate(
             "[...document.querySelectorAll('button, summary, [tabindex=\"0\"], input')].filter((each) =>"
             " !(each.getAttribute('aria-label') || each.textContent.trim() || each.labels?.length)).length"
@@ -253,7 +253,7 @@ class TestKeys:
         assert page.evaluate("reached.size") == wanted
 
     def test_lists_and_tabs_are_worked_by_arrows(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         page.focus(".list")
         press(page, "Home", "ArrowDown", "ArrowDown")
         assert page.locator(".rung[aria-selected=true] .label").inner_text() == "start"

@@ -14,19 +14,19 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from engine.core.audio import linear
-from replay.ear import tracks
-from replay.problems import survey
+from replay.metrics.problems import survey
 from replay.rows import Log
-from replay.states import States
+from replay.sound.ear import tracks
+from replay.state.states import States
 from replay.view import page as pages
 from replay.view.history import CLOCKS
 from replay.view.page import make_page
 from replay.walk import Walk
 from tests import replay_calls, view_calls
-from tests.browser import NARROW, Opener, browser, opened, until
-from tests.view_calls import ATTACK, demo, demo_page, entries_of
+from tests.browser import NARROW, Opener, browser, opened, tabs, until
+from tests.view_calls import ATTACK, demo, demo_page, entries_of, page_of
 
-__all__ = ["browser", "opened"]
+__all__ = ["browser", "opened", "tabs"]
 
 WAV = """async () => {
   const file = await (await fetch(document.querySelector("audio").src)).arrayBuffer();
@@ -108,7 +108,7 @@ class TestSound:
 class TestData:
     @pytest.mark.parametrize("log", [demo, view_calls.hostile], ids=["demo", "hostile"])
     def test_every_entry_is_in_it_to_the_byte(self, log: Any, opened: Opener) -> None:
-        page = opened(make_page(log()))
+        page = opened.again(page_of(log()))
         found = page.evaluate(
             """async () => {
               const entries = new modules.entries.Entries(await modules.blobs.unpackJson("entries"));
@@ -123,7 +123,7 @@ class TestData:
     @pytest.mark.parametrize("log", [demo, view_calls.hostile], ids=["demo", "hostile"])
     def test_the_state_after_every_step_is_the_cores(self, log: Any, opened: Opener) -> None:
         """Going back and forth: what was given out before must not change any more."""
-        page = opened(make_page(log()))
+        page = opened.again(page_of(log()))
         page.evaluate(
             "async () => window.kept = new modules.history.History(await modules.blobs.unpackJson('history'))"
         )
@@ -148,7 +148,7 @@ class TestData:
         expect(page.locator("#state summary", has_text="item_1").first).to_be_visible()
 
     def test_turns_are_sorted_by_the_longest_wait_and_by_any_column(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         page.click("#tab-turns")
         measured = survey(demo())[0].turns
         waits = {each.number: each.latency_ms if each.latency_ms is not None else each.wait_ms for each in measured}
@@ -238,7 +238,7 @@ class TestLooks:
         assert abs(_seconds(shown) - _seconds(whole) / 2) < 0.1
 
     def test_a_mouse_drags_the_cursor_and_the_window(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         box = page.locator(".axis").bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 100, box["y"] + 60)
@@ -262,7 +262,7 @@ class TestLooks:
         assert page.locator(".transport output").inner_text() == f"{shown} / {whole}"
 
     def test_pointing_at_something_tells_what_it_is(self, opened: Opener) -> None:
-        page = opened(demo_page())
+        page = opened.again(demo_page())
         box = page.locator(".axis").bounding_box()
         assert box is not None
         whole = _seconds(page.locator(".transport output").inner_text().split(" / ")[1])

@@ -15,12 +15,12 @@ from engine.core import CallSettings
 from engine.core.audio import SILENCE, linear
 from replay import cli
 from replay.data import divergence_data
-from replay.ear import Stretch, Tracks, tracks
-from replay.golden import read_golden
-from replay.marks import Mark
-from replay.problems import survey
+from replay.flow.marks import Mark
+from replay.goldens.golden import read_golden
+from replay.metrics.problems import survey
 from replay.rows import Log
 from replay.runner import replay
+from replay.sound.ear import Stretch, Tracks, tracks
 from replay.view import bundle, page, sound
 from replay.view.entries import Entries
 from replay.view.facts import facts
@@ -248,7 +248,7 @@ class TestFacts:
 
     @staticmethod
     def told(log: Log) -> dict[str, Any]:
-        from replay.ear import stretches
+        from replay.sound.ear import stretches
 
         return facts(log, replay(log), *survey(log), Places(stretches(log)), 1400)
 

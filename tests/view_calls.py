@@ -44,6 +44,11 @@ def demo_page() -> bytes:
     return make_page(demo())
 
 
+def page_of(log: Log) -> bytes:
+    """A page of a log; that of the demo is made once."""
+    return demo_page() if log is demo() else make_page(log)
+
+
 def spoilt() -> Log:
     """The call of the replay's tests, with a number in its log that no core would have commanded."""
     entries = replay_calls.bakery()

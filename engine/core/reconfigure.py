@@ -10,7 +10,7 @@ what it would answer, one thing matters here, and is taken for granted: whether 
 
 from engine.core.call import Call, Step
 from engine.core.commands import Command, UpdateSession
-from engine.core.machines import Session
+from engine.core.machines import Session, Socket
 from engine.core.session import SESSION_EVENT_ID, session_config
 from engine.core.settings import CallSettings
 from engine.core.talking import Speaker
@@ -40,7 +40,7 @@ def grant(call: Call, before: CallSettings) -> None:
 
 def _tell(call: Call, before: CallSettings) -> list[Command]:
     session = session_config(call.settings)
-    if call.session.state is Session.NONE or session == session_config(before):
+    if call.session.state is Session.NONE or call.model is not Socket.OPEN or session == session_config(before):
         return []
     grant(call, before)
     return [UpdateSession(SESSION_EVENT_ID, session)]

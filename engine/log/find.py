@@ -12,19 +12,19 @@ from engine.log.reader import read_call
 
 _NAMES_SHOWN_MAX = 5
 _NEAR_MAX, _NEAR_CUTOFF = 3, 0.75
+_WITHIN_MIN = 3
+"""Letters from which on it tells something that a name holds them."""
 
 
 def find(calls_dir: Path, call: str) -> Path:
     """The log that `call` means. Raises LogError naming what is near, or what it could all mean."""
+    path = Path(call)
     if "/" in call or call.endswith(".db"):
-        path = Path(call)
         if not path.exists():
             raise LogError(f"{call}: no such log{_beside(path)}")
-        return path
+        return _no_folder(path)
     logs = sealed_logs(calls_dir) + live_logs(calls_dir)
-    if not logs:
-        raise LogError(f"there are no calls in {calls_dir}")
-    if call == "last":
+    if call == "last" and logs:
         return _newest(calls_dir, logs)
     named = [log for log in logs if log.stem == call]
     matching = named or [log for log in logs if call and log.name.startswith(call)]
@@ -32,18 +32,30 @@ def find(calls_dir: Path, call: str) -> Path:
         return matching[0]
     if matching:
         raise LogError(f"{call} could be any of {_list(calls_dir, matching)}: give more of it, or a path")
+    if call and path.exists():
+        return _no_folder(path)
+    if not logs:
+        raise LogError(f"there are no calls in {calls_dir}")
     near = _near(call, [log.stem for log in logs])
     hint = f"is it {' or '.join(near)}?" if near else f"there {_are(len(logs))} there"
     raise LogError(f"no call in {calls_dir} begins with {call!r}: {hint}")
 
 
 def _near(call: str, names: list[str]) -> list[str]:
-    """Names that begin almost like that."""
-    beginnings: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        beginnings.setdefault(name[: len(call)], []).append(name)
-    close = get_close_matches(call, beginnings, n=_NEAR_MAX, cutoff=_NEAR_CUTOFF)
-    return [name for beginning in close for name in beginnings[beginning]][:_NEAR_MAX]
+    """Names that hold this, in upper case or lower; or else, that begin almost like that."""
+    typed, beginnings = call.casefold(), dict[str, list[str]]()
+    for name in dict.fromkeys(["last", *names]):
+        beginnings.setdefault(name[: len(call)].casefold(), []).append(name)
+        if len(typed) >= _WITHIN_MIN and typed in name.casefold():
+            beginnings.setdefault(typed, []).append(name)
+    close = get_close_matches(typed, beginnings, n=_NEAR_MAX, cutoff=_NEAR_CUTOFF)
+    return list(dict.fromkeys(name for beginning in close for name in beginnings[beginning]))[:_NEAR_MAX]
+
+
+def _no_folder(path: Path) -> Path:
+    if path.is_dir():
+        raise LogError(f"{path} is a folder: try `replay ls --calls-dir {path}` or `replay verify {path}`")
+    return path
 
 
 def _beside(path: Path) -> str:
@@ -51,7 +63,8 @@ def _beside(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f": there is no folder {folder}"
-    near = get_close_matches(path.name, sorted(each.name for each in folder.iterdir()), n=1, cutoff=_NEAR_CUTOFF)
+    names = sorted(each.name for each in folder.iterdir() if each.exists())
+    near = get_close_matches(path.name, names, n=1, cutoff=_NEAR_CUTOFF)
     return f". Is it {folder / near[0]}?" if near else ""
 
 

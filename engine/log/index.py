@@ -28,7 +28,7 @@ from engine.log.terms import TOKENIZER, Phrase, indexed
 
 APPLICATION_ID = 0x506C4869
 """`PlHi`."""
-VERSION = 3
+VERSION = 4
 """Of the index's own tables. An index of another version is rebuilt, never migrated."""
 BUSY_SECONDS_MAX = 5
 PHRASES_MAX, TERMS_MAX = 20, 20
@@ -175,15 +175,20 @@ def turns_with(calls_dir: Path, wanted: Sequence[Phrase]) -> list[IndexedTurn]:
     Raises LogError as `calls` does."""
     path = calls_dir / "index.db"
     names = ", ".join(f"turn.{name}" for name in IndexedTurn.__struct_fields__)
-    # Terms are letters and digits alone: none of them means anything to SQLite.
-    quoted = (f'"{" ".join(phrase[:TERMS_MAX])}"' for phrase in wanted[:PHRASES_MAX])
+    asked = " ".join(f"generated_text : {_quoted(phrase)}" for phrase in wanted[:PHRASES_MAX])
     with _told(path), _opened(path) as connection:
         rows = connection.execute(
             f"SELECT {names} FROM turn_fts JOIN turn ON turn.id = turn_fts.rowid WHERE turn_fts MATCH ?"
             " ORDER BY turn.path, turn.number",
-            [" ".join(f"generated_text : {phrase}" for phrase in quoted)],
+            [asked],
         ).fetchall()
     return [IndexedTurn(*row) for row in rows]
+
+
+def _quoted(phrase: Phrase) -> str:
+    """For SQLite. Terms are letters and digits alone: none of them means anything to it."""
+    is_prefix = phrase.is_prefix and len(phrase.terms) <= TERMS_MAX
+    return f'"{" ".join(phrase.terms[:TERMS_MAX])}"{"*" if is_prefix else ""}'
 
 
 def rebuild(calls_dir: Path, make_report: Callable[[Path], tuple[IndexRow, Report]]) -> Rebuilt:

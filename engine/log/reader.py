@@ -114,7 +114,7 @@ def read_call(path: Path) -> LoggedCall:
 def read_head(path: Path, connection: sqlite3.Connection) -> tuple[CallRow, SealRow | None]:
     """Check that this is a log that we can read. Raises LogError or sqlite3.Error."""
     if _pragma(connection, "application_id") != APPLICATION_ID:
-        raise LogFormatError(f"{path} is not a Playhead log")
+        raise LogFormatError(f"{path} is not a Playhead log{'' if path.stat().st_size else ': it is empty'}")
     version = _pragma(connection, "user_version")
     if version > FORMAT:
         raise LogNewerError(f"{path} has log format {version}, this version reads up to {FORMAT}: upgrade playhead")

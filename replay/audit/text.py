@@ -18,7 +18,7 @@ def audit_lines(log: Log, audit: Audit, explain: bool) -> Iterator[Line]:
     """The whole audit. `explain`: with what each cause means and how to mend it."""
     head = log.head
     made = f"made by playhead, rules {head.rules}" if audit.is_ours else "made by another bridge"
-    yield line((head.call_sid or "no call SID", "bold"), f"   stream {head.stream_sid or 'unknown'}")
+    yield line((visible(head.call_sid) or "no call SID", "bold"), f"   stream {visible(head.stream_sid) or 'unknown'}")
     yield line(f"{when(head.started_at)}, {made}")
     for barge_in in audit.barge_ins:
         yield line()

@@ -44,7 +44,8 @@ def command(
 
     It begins with the stream, as a recording of the call does, and each sample is where it was played: what an
     interruption cut off is not in it, and a pause is a pause. --generated has what was cut off, in the middle, from
-    where it would have been heard until the next answer begins. A running call goes up to now.
+    where it would have been heard until the next answer begins; Python's own `wave` opens a file of three channels from
+    3.12 on. A running call goes up to now.
 
     CALL is what it is for `replay CALL`. A place is 83.4s, 1:23.4, seq:812, turn:3, mark:NAME, start or end.
 
@@ -81,12 +82,12 @@ def _sound(
     """The file, and what it is. Raises LogError."""
     from engine.core.audio import ms_of
     from engine.log.errors import LogError
-    from replay.ear import tracks
-    from replay.excerpt import around_turn, between
     from replay.places import Place
+    from replay.sound.ear import tracks
+    from replay.sound.excerpt import around_turn, between
+    from replay.sound.wav import wav
     from replay.sources import is_golden
     from replay.text import clock
-    from replay.wav import wav
 
     sound = tracks(log)
     samples = len(sound.unheard) if generated else sound.end
@@ -107,7 +108,7 @@ def _sound(
 
 
 def _player() -> list[str]:
-    from replay.player import PlayerError, find_player
+    from replay.sound.player import PlayerError, find_player
 
     try:
         return find_player()
@@ -118,7 +119,7 @@ def _player() -> list[str]:
 def _play(player: list[str], made: bytes) -> None:
     from tempfile import NamedTemporaryFile
 
-    from replay.player import PlayerError, play
+    from replay.sound.player import PlayerError, play
 
     with NamedTemporaryFile(suffix=".wav") as file:
         file.write(made)

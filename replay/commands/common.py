@@ -109,7 +109,9 @@ def note(verdicts: "dict[Path, Verdict]") -> None:
 
 def tell(message: str) -> None:
     """Say something that is not data."""
-    click.echo(f"replay: {message}", err=True)
+    from replay.paint import harmless
+
+    click.echo(f"replay: {harmless(message)}", err=True)
 
 
 def fail(message: str) -> NoReturn:

@@ -52,8 +52,8 @@ def command(
     Exit code: 0 the same, 1 they differ, 2 could not tell.
     """
     from engine.log.errors import LogError
+    from replay.compare.diff_report import diff_data, diff_lines, of_one, of_two, unjudged_data
     from replay.data import to_json
-    from replay.diff_report import diff_data, diff_lines, of_one, of_two, unjudged_data
     from replay.paint import plain
     from replay.sources import find_log, open_log
 
@@ -83,7 +83,7 @@ def command(
 
 
 def _write_junit(path: Path | None, name: str, verdict: "Verdict", reason: str, details: str = "") -> None:
-    from replay.junit import Case, to_junit
+    from replay.compare.junit import Case, to_junit
 
     if path is not None:
         write(path, to_junit("replay diff", [Case(name, verdict, reason, details)]))

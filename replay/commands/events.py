@@ -12,13 +12,14 @@ from replay.commands.common import CALL, CALLS_DIR, JSON, PlaceName, emit, fail,
 
 if TYPE_CHECKING:
     from engine.core.entries import Kind, Leg
+    from replay.flow.seen import Seen
+    from replay.flow.selection import Selection
     from replay.places import Place
     from replay.rows import Log
-    from replay.seen import Seen
-    from replay.selection import Selection
 
 LINES_AT_ONCE = 1000
 """Written together: a reader that has gone away is noticed soon, and one that stays gets them in few writes."""
+TYPES_SHOWN_MAX = 3
 
 
 @click.command("events")
@@ -50,7 +51,7 @@ def command(
 
     A line has the entry's number, its time on the stream's clock, who told whom, the type, and what it says. Audio,
     marks and words as they come are folded into runs: there are a hundred of them in a second. An echo says whether its
-    mark was played or flushed by a clear, which is known from what came later.
+    mark was played or flushed by a clear, as far as that is known from what came later.
 
     A PLACE is 83.4s, 1:23.4, seq:812, turn:3, mark:NAME, start or end.
 
@@ -65,7 +66,7 @@ def command(
     Exit code: 0 done, 2 there is no such call or place, or it cannot be read.
     """
     from engine.log.errors import LogError
-    from replay.selection import Selection
+    from replay.flow.selection import Selection
     from replay.sources import find_log, is_golden, open_log
 
     if follow and end is not None:
@@ -83,20 +84,20 @@ def command(
 
 
 def _print_all(log: "Log", selection: "Selection", media: bool, as_json: bool) -> None:
-    from replay.seen import Look
+    from replay.flow.seen import Look
 
     # To the end before the first line: what became of a mark is known later.
     seen = list(Look(log))
     taken = [each for each in seen if selection.takes(each.entry)]
     if not taken:
-        tell(f"none of the {len(seen)} entries is like that. Their types: {_types(seen)}")
+        tell(f"none of the {len(seen)} entries is like that{_near(seen, selection.types)}")
     _print(taken, media, as_json, live=False)
 
 
 def _follow(log: "Log", selection: "Selection", media: bool, as_json: bool) -> None:
     from engine.log.folder import day_of
-    from replay import following
-    from replay.seen import Look
+    from replay.flow import following
+    from replay.flow.seen import Look
 
     look = Look(log)
     batches = following.follow(log.path, day_of(log.head.started_at), following.pause, tell)
@@ -107,8 +108,8 @@ def _follow(log: "Log", selection: "Selection", media: bool, as_json: bool) -> N
 
 def _print(entries: "Iterable[Seen]", media: bool, as_json: bool, live: bool) -> None:
     from replay import paint
-    from replay.entry_lines import entry_lines, json_lines
-    from replay.runs import fold
+    from replay.flow.entry_lines import entry_lines, json_lines
+    from replay.flow.runs import fold
 
     at_once = 1 if live else LINES_AT_ONCE
     if as_json:
@@ -127,7 +128,16 @@ def _emit_each(made: Iterator[bytes], at_once: int) -> None:
             return
 
 
-def _types(seen: "list[Seen]") -> str:
+def _near(seen: "list[Seen]", globs: tuple[str, ...]) -> str:
+    """The types there are that look most like those asked for, if any were."""
+    from difflib import SequenceMatcher
+
     from replay.paint import visible
 
-    return visible(", ".join(sorted({each.entry.type for each in seen})))
+    def unlikeness(kind: str) -> float:
+        return -max(SequenceMatcher(None, glob, kind).ratio() for glob in globs)
+
+    if not globs:
+        return ""
+    near = sorted({each.entry.type for each in seen}, key=unlikeness)[:TYPES_SHOWN_MAX]
+    return f". Types nearest to that: {visible(', '.join(near))}"

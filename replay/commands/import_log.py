@@ -9,7 +9,7 @@ import click
 from replay.commands.common import CALLS_DIR, JSON, SAME, UNKNOWN, emit, tell
 
 if TYPE_CHECKING:
-    from replay.importing import Imported
+    from replay.foreign.importing import Imported
 
 
 @click.command("import")
@@ -37,7 +37,7 @@ def command(
     """
     from engine.log.errors import LogError
     from replay.data import to_json
-    from replay.importing import import_recording
+    from replay.foreign.importing import import_recording
     from replay.paint import visible
 
     if len(files) > 1 and (output is not None or call_sid is not None):
@@ -65,9 +65,9 @@ def _tell(file: Path, made: "Imported") -> None:
     from replay.paint import visible
 
     for note in made.notes:
-        tell(f"{file}: {visible(note)}")
+        tell(visible(f"{file}: {note}"))
     for skipped in made.skipped:
-        tell(f"{file}, line {skipped.line} is left out: {skipped.why}")
+        tell(visible(f"{file}, line {skipped.line} is left out: {skipped.why}"))
 
 
 def _show(made: "Imported") -> None:

@@ -22,12 +22,14 @@ def command(calls_dir: Path) -> None:
     """
     from engine.log.errors import LogError
     from replay.listing import rebuild_index
+    from replay.paint import visible
 
     try:
         rebuilt = rebuild_index(calls_dir)
     except LogError as error:
         fail(str(error))
     for problem in rebuilt.problems:
-        tell(problem)
-    emit(f"{rebuilt.calls} calls indexed in {calls_dir / 'index.db'}\n".encode())
+        tell(visible(problem))
+    calls = "1 call" if rebuilt.calls == 1 else f"{rebuilt.calls} calls"
+    emit(f"{calls} indexed in {calls_dir / 'index.db'}\n".encode())
     sys.exit(UNKNOWN if rebuilt.problems else SAME)

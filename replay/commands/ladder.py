@@ -1,5 +1,6 @@
 """`replay ladder`: who said what to whom."""
 
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,10 @@ from replay.commands.common import CALL, CALLS_DIR, PlaceName, emit, emit_lines,
 
 if TYPE_CHECKING:
     from engine.core.entries import Leg
-    from replay.ladder import Rung
+    from replay.flow.ladder import Rung
+    from replay.flow.seen import Seen
     from replay.places import Place
     from replay.rows import Log
-    from replay.seen import Seen
 
 COLUMNS = 100
 """Where there is no terminal to fit into."""
@@ -51,14 +52,16 @@ def command(
 
     Exit code: 0 done, 2 there is no such call or place, or it cannot be read.
     """
-    from replay.ladder import climb
-    from replay.seen import Look
-    from replay.selection import Selection
+    from replay.flow.ladder import climb
+    from replay.flow.seen import Look
+    from replay.flow.selection import Selection
 
     if len(forms) > 1:
         raise click.UsageError("--raw, --mermaid, --json and -i: one of them at a time.")
     if forms == ("browse",) and not _is_terminal():
         fail("-i needs a terminal")
+    if forms == ("browse",) and os.environ.get("TERM") in (None, "", "dumb"):
+        fail("-i needs a terminal that can move its cursor: TERM says that this one cannot")
     with open_call(calls_dir, call) as stored:
         log = _kept(stored)
         selection = Selection(leg=leg).within(log, begin, end)
@@ -90,7 +93,7 @@ def _kept(log: "Log") -> "Log":
 
 
 def _print(rungs: "list[Rung]", seen: "list[Seen]", is_raw: bool) -> None:
-    from replay.ladder_lines import ladder_lines
+    from replay.flow.ladder_lines import ladder_lines
     from replay.paint import visible
 
     bodies = {each.entry.seq: visible(each.entry.body) for each in seen} if is_raw else None
@@ -104,7 +107,7 @@ def _print_json(log: "Log", rungs: "list[Rung]") -> None:
 
 
 def _print_mermaid(rungs: "list[Rung]") -> None:
-    from replay.mermaid import TEXT_MAX, mermaid
+    from replay.flow.mermaid import TEXT_MAX, mermaid
 
     made = mermaid(rungs)
     if len(made) > TEXT_MAX:
@@ -115,10 +118,10 @@ def _print_mermaid(rungs: "list[Rung]") -> None:
 def _browse(log: "Log", rungs: "list[Rung]", seen: "list[Seen]") -> None:
     import curses
 
-    from replay.browse import Book, rung_at
-    from replay.browse_screen import browse
+    from replay.flow.browse import Book, rung_at
+    from replay.flow.browse_screen import browse
+    from replay.metrics.problems import problems
     from replay.places import timeline
-    from replay.problems import problems
 
     places = cache(lambda: timeline(log))
     found = [(rung_at(rungs, problem.seq), problem.what) for problem in problems(log)]

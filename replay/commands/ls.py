@@ -59,28 +59,31 @@ class Length(click.ParamType[Any]):
 @click.option("--shorter-than", "shorter_ms", type=Length(), help="The same.")
 @click.option("--said", metavar="WORDS", help='All these words, or "phrases", were in one turn of it.')
 @click.option("--by", type=click.Choice(["caller", "assistant"]), help="By whom it was said.")
-@click.option("--heard/--unheard", default=None, help="The assistant said it, and the caller heard it, or did not.")
+@click.option("--heard", is_flag=True, help="The assistant said it, and the caller heard it.")
+@click.option("--unheard", is_flag=True, help="The assistant said it, and the caller did not hear it.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The newest N.")
 @JSON
 def command(
     calls_dir: Path,
     said: str | None,
     by: Literal["caller", "assistant"] | None,
-    heard: bool | None,
+    heard: bool,
+    unheard: bool,
     as_json: bool,
     **asked: Any,
 ) -> None:
     """List calls, newest first; search in what was said.
 
     Of what was looked for, the turns are shown below their call, with what was not heard in [brackets]. `turn:3` is a
-    place: go on with `replay state CALL --turn 3`. Capitals, accents and punctuation make no difference.
+    place: go on with `replay state CALL --turn 3`. `refund*` finds the words that begin like that. Capitals, accents
+    and punctuation make no difference.
 
     \b
     Examples:
       replay ls --since 2d --interrupted
       replay ls --ended dropped --ended fault --since 2026-11-20
       replay ls --said '"store discount" cash' --by assistant
-      replay ls --said refund --unheard
+      replay ls --said 'refund*' --unheard
       replay ls --json | jq -r '.[] | select(.verdict != "same") | .call_sid'
 
     Exit code: 0 done, also if there is none; 2 the folder is not there.
@@ -91,12 +94,15 @@ def command(
     from replay.searching import search_for
     from replay.wanted import Wanted
 
-    if said is None and (by is not None or heard is not None):
+    asks_heard = heard or unheard
+    if said is None and (by is not None or asks_heard):
         raise click.UsageError("--by, --heard and --unheard are about --said.")
-    if by == "caller" and heard is not None:
+    if heard and unheard:
+        raise click.UsageError("--heard and --unheard exclude each other: leave both out for all that was said.")
+    if by == "caller" and asks_heard:
         raise click.UsageError("--heard and --unheard are about the assistant: callers hear themselves.")
     try:
-        search = None if said is None else search_for(said, by, heard)
+        search = None if said is None else search_for(said, by, heard if asks_heard else None)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--said'") from None
     try:
@@ -110,6 +116,6 @@ def command(
     elif listing.calls:
         emit_lines(list_lines(listing.calls, search))
     elif listing.logs:
-        tell(f"none of the {listing.logs} calls in {calls_dir} is like that")
+        tell(f"{listing.logs} call{'s' if listing.logs > 1 else ''} in {calls_dir}, and none is like that")
     else:
         tell(f"there are no calls in {calls_dir}")

@@ -58,8 +58,8 @@ def command(
     Exit code: 0 pinned, 2 could not.
     """
     from replay.data import to_json
-    from replay.golden import AUDIO_SUFFIX, SUFFIX, read_golden, write_golden
-    from replay.pin import Wish, pin, prove
+    from replay.goldens.golden import AUDIO_SUFFIX, SUFFIX, read_golden, write_golden
+    from replay.goldens.pin import Wish, pin, prove
 
     if output.suffix != SUFFIX:
         raise click.UsageError(f"-o {output}: the name of a golden log ends in {SUFFIX}")

@@ -42,14 +42,14 @@ def command(names: tuple[str, ...], calls_dir: Path, output: Path, jobs: int, as
     Exit code: 0 made, 2 nothing could be made.
     """
     from engine.log.errors import LogError
-    from replay import stats
+    from replay.compare.verify import with_progress
     from replay.data import to_json
     from replay.site.folder import Folder, NotOurs
     from replay.site.making import make_site, site_data
-    from replay.verify import with_progress
+    from replay.sources import logs_named
 
     try:
-        logs = stats.logs_named(calls_dir, names)
+        logs = logs_named(calls_dir, names)
         if not logs:
             fail(f"there are no logs in {', '.join(names) or calls_dir}")
         site = make_site(

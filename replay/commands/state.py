@@ -45,8 +45,8 @@ def command(
     """
     from replay.data import to_json
     from replay.places import Place
-    from replay.state_at import state_at, state_at_data
-    from replay.state_text import state_lines
+    from replay.state.state_at import state_at, state_at_data
+    from replay.state.state_text import state_lines
 
     named = [
         Place("seq", seq) if seq is not None else None,

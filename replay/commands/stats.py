@@ -13,13 +13,13 @@ from replay.commands.common import CALLS_DIR, JSON, SAME, UNKNOWN, CallName, emi
 @click.command("stats")
 @click.argument("names", nargs=-1, metavar="[DIR|CALL]...", type=CallName())
 @CALLS_DIR
-@click.option("--per-turn", "table", flag_value="turns", help="One line for each turn that answered the caller.")
-@click.option("--per-call", "table", flag_value="calls", help="One line for each call.")
+@click.option("--per-turn", "forms", flag_value="turns", multiple=True, help="One line for each answer to the caller.")
+@click.option("--per-call", "forms", flag_value="calls", multiple=True, help="One line for each call.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes to use.")
 @JSON
 @click.pass_context
 def command(
-    ctx: click.Context, names: tuple[str, ...], calls_dir: Path, table: str | None, jobs: int, as_json: bool
+    ctx: click.Context, names: tuple[str, ...], calls_dir: Path, forms: tuple[str, ...], jobs: int, as_json: bool
 ) -> NoReturn:
     """Measure calls: latency and its parts, barge-ins, talk-over, dead air, underruns, truncation, the line.
 
@@ -36,13 +36,15 @@ def command(
     Exit code: 0 done, 2 no log could be read.
     """
     from engine.log.errors import LogError
-    from replay import stats
+    from replay.compare.verify import with_progress
     from replay.data import to_json
-    from replay.metrics import tables
-    from replay.verify import with_progress
+    from replay.metrics import stats, tables
+    from replay.sources import logs_named
 
+    if len(forms) > 1:
+        raise click.UsageError("--per-turn and --per-call: one of them at a time.")
     try:
-        paths = stats.logs_named(calls_dir, names)
+        paths = logs_named(calls_dir, names)
     except LogError as error:
         fail(str(error))
     if not paths:
@@ -55,6 +57,6 @@ def command(
         emit(to_json(stats.stats_data(logs)))
     else:
         by_option = ctx.get_parameter_source("calls_dir") is ParameterSource.COMMANDLINE
-        show = {"turns": tables.turn_lines, "calls": tables.call_lines}.get(table or "", tables.pooled_lines)
+        show = {"turns": tables.turn_lines, "calls": tables.call_lines}.get("".join(forms), tables.pooled_lines)
         emit_lines(show(logs, tables.Names(None if by_option else calls_dir)))
     sys.exit(SAME if any(log.measures is not None for log in logs) else UNKNOWN)

@@ -41,12 +41,12 @@ def command(call: str, texts: tuple[str, ...], place: "Place", calls_dir: Path, 
 
     Exit code: 0 nothing changes, 1 something changes, 2 could not tell.
     """
+    from replay.compare.setting_keys import asked
+    from replay.compare.what_if import what_if
+    from replay.compare.what_if_report import answered, what_if_data, what_if_lines
     from replay.data import to_json
     from replay.places import timeline
     from replay.runner import replay
-    from replay.setting_keys import asked
-    from replay.what_if import what_if
-    from replay.what_if_report import answered, what_if_data, what_if_lines
 
     with open_call(calls_dir, call) as log:
         try:

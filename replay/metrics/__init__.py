@@ -6,5 +6,5 @@
     budgets          from when on one is a problem
     pool, tables     many calls at once
 
-`replay.measures` and `replay.problems` are the doors.
+`replay.metrics.measures` and `replay.metrics.problems` are the doors.
 """

@@ -5,16 +5,15 @@ what was sent. All dates are stream time; the news of the caller's onset and the
 our clock showed of it, so the way from Twilio is in `effective` and not in `detect` (see docs/METRICS.md).
 """
 
-from typing import Literal
-
 from engine.core import AnyCall
 from engine.core.audio import ms_of
 from engine.core.barge_in import Interruption
-from engine.core.conversation import Item, Repair
+from engine.core.conversation import Item
 from engine.core.machines import Playing
 from replay.metrics.dates import ClearDates, Dates
 from replay.metrics.measured import BargeInMeasures, Part, RepairMeasures
 from replay.metrics.turns import Links, chain
+from replay.repairs import Told
 
 
 def barge_ins(call: AnyCall, dates: Dates) -> list[BargeInMeasures]:
@@ -57,28 +56,27 @@ def _stopped_at(each: Interruption) -> int | None:
 
 
 def repairs(call: AnyCall, dates: Dates) -> list[RepairMeasures]:
-    """Every item that the model was told to shorten or to forget, in the order of the conversation."""
-    return [
-        _repair(item, item.repair, item.repair.action, dates)
-        for item in call.conversation.order
-        if item.repair is not None and item.repair.action != "none"
-    ]
+    """Every item that the model was told to shorten or to forget, in the order of the conversation: what it was told is
+    what was recorded, and what was heard is what this version finds."""
+    told = dates.repairs.told()
+    return [_repair(item, told[item.item_id], dates) for item in call.conversation.order if item.item_id in told]
 
 
-def _repair(item: Item, repair: Repair, action: Literal["truncate", "delete"], dates: Dates) -> RepairMeasures:
-    seq = dates.items[item.item_id].repaired_seq or dates.items[item.item_id].seq
+def _repair(item: Item, told: Told, dates: Dates) -> RepairMeasures:
     kept_ms: int | None = item.generated_ms()
-    if repair.outcome == "pending":
+    if told.outcome == "pending":
         kept_ms = None
-    elif repair.outcome == "ok":
-        kept_ms = repair.audio_end_ms or 0
+    elif told.outcome == "ok":
+        kept_ms = told.audio_end_ms or 0
+    least_ms = min(ms_of(item.heard_samples_min), item.heard_ms())
+    most_ms = min(ms_of(item.heard_samples_max), item.generated_ms())
     return RepairMeasures(
-        seq=seq,
-        at_ms=ms_of(dates.at_of(seq)),
+        seq=told.seq,
+        at_ms=ms_of(dates.at_of(told.seq)),
         item_id=item.item_id,
-        action=action,
-        outcome=repair.outcome,
+        action=told.action,
+        outcome=told.outcome,
         heard_ms=item.heard_ms(),
         kept_ms=kept_ms,
-        doubt_ms=ms_of(item.heard_samples_max) - ms_of(item.heard_samples_min),
+        doubt_ms=most_ms - least_ms,
     )

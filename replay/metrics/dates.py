@@ -19,6 +19,7 @@ from engine.core.conversation import Item
 from replay.metrics.budgets import VOICE_LOUDNESS
 from replay.metrics.line import Line
 from replay.metrics.measured import Follows
+from replay.repairs import Repairs
 from replay.walk import Moment
 
 _TOLD_TYPES = frozenset(
@@ -64,8 +65,6 @@ class ItemDates(msgspec.Struct):
     silent_samples: int = 0
     """At the head of its audio, so far."""
     has_voice: bool = False
-    repaired_seq: int | None = None
-    """Entry that last told the model to shorten or to forget it."""
 
 
 class ToolDates(msgspec.Struct, frozen=True):
@@ -86,7 +85,6 @@ class _Asked(msgspec.Struct, frozen=True):
 
 class _RequestFrame(msgspec.Struct):
     event_id: Any = None
-    item_id: Any = None
 
 
 _decode_request = msgspec.json.Decoder(_RequestFrame).decode
@@ -119,6 +117,7 @@ class Dates:
         """First entry at which audio of the caller had to be dropped."""
         self.faults = 0
         self.line = Line()
+        self.repairs = Repairs()
         self._due = Due()
         self._asked: list[_Asked] = []
         self._spoke = ("", 0)
@@ -133,13 +132,11 @@ class Dates:
             for item_id in list(call.conversation.items)[len(self.items) :]:
                 self.items[item_id] = ItemDates(moment.seq)
         for entry in moment.entries:
+            self.repairs.take(entry)
             if entry.kind == "input":
                 self._input(entry, moment.at, call)
             elif entry.type == "response.create":
                 self._ask(entry, _at(moment, call, "response.create"), call)
-            elif entry.type in ("conversation.item.truncate", "conversation.item.delete"):
-                if (item_id := _decode_request(entry.body).item_id) in self.items:
-                    self.items[item_id].repaired_seq = entry.seq
             elif entry.kind == "fault":
                 self.faults += 1
         if self.ready_at is None and call.session.is_ready:

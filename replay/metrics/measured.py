@@ -1,4 +1,4 @@
-"""What is measured of a call, as data. `docs/METRICS.md` defines each number; `replay.measures` makes them.
+"""What is measured of a call, as data. `docs/METRICS.md` defines each number; `replay.metrics.measures` makes them.
 
 Times of day are `*_ms` on the stream's clock, the one that all views show; lengths are `*_ms` too, and are differences
 of two such times. Parts of a length are differences of times in their order, so they add up to it exactly. What cannot
@@ -17,6 +17,7 @@ Outcome = Literal[
     "incomplete",
     "no_audio",
     "call_ended",
+    "log_ended",
     "answered",
     "spoke_on",
     "unanswered",
@@ -25,7 +26,8 @@ Outcome = Literal[
 """How a turn came out. Of the assistant: `completed` (heard to its end), `interrupted` (cut, heard in part), `unheard`
 (cut, nothing heard). Of the caller: `answered`, `spoke_on` (the answer was cut before any of it was heard),
 `unanswered`, `open` (the model never said that it had ended). Of both, for an answer: `failed`, `incomplete`,
-`no_audio`, `call_ended` (before it was heard to its end, or at all)."""
+`no_audio`, `call_ended` (before it was heard to its end, or at all), `log_ended` (the same; the log ends before the
+call does, which runs, or was killed)."""
 
 Follows = Literal["caller", "greeting", "tool", "item", "nothing"]
 """What an assistant's turn comes after: a caller's turn, which it answers; the start, as we asked for it; a function
@@ -70,8 +72,9 @@ class TurnMeasures(msgspec.Struct, frozen=True):
 
 
 class RepairMeasures(msgspec.Struct, frozen=True):
-    """What the model was told of an item that was not heard to its end. `kept_ms`: what it has left of it; None while
-    it has not answered. `doubt_ms`: how far apart the bounds of what was heard are. `seq`: the last such command."""
+    """What the model was told, as recorded, of an item that was not heard to its end. `kept_ms`: what it has left of
+    it; None while it has not answered. `doubt_ms`: how far apart the bounds of what was heard are. `seq`: the last such
+    command."""
 
     seq: int
     at_ms: int

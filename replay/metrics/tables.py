@@ -10,11 +10,21 @@ from pathlib import Path
 
 from engine.log.folder import live_logs, sealed_logs
 from replay.data import JsonObject
-from replay.measures import CallMeasures
 from replay.metrics.budgets import TURN_MS_MAX
+from replay.metrics.measures import CallMeasures
+from replay.metrics.stats import (
+    METRICS,
+    TURN_PARTS,
+    MeasuredLog,
+    Spread,
+    counts_of,
+    known,
+    spread,
+    spreads,
+    worst_turns,
+)
 from replay.metrics.wording import told_parts
 from replay.paint import Line, Span, line, visible
-from replay.stats import METRICS, TURN_PARTS, MeasuredLog, Spread, counts_of, known, spread, spreads, worst_turns
 from replay.text import clock
 
 WORST_SHOWN = 5

@@ -41,6 +41,7 @@ class TurnMeasurer:
         self._dates = dates
         self._turns = turns
         self._numbers = {turn.item_id: number for number, turn in enumerate(turns, 1)}
+        self._ending: Outcome = "call_ended" if call.ended else "log_ended"
         self._answers: dict[str, list[Response]] = {}
         for response_id, made in dates.responses.items():
             self._answers.setdefault(made.due.caller, []).append(self._responses[response_id])
@@ -142,14 +143,15 @@ class TurnMeasurer:
             return "failed" if response.status == "failed" else "incomplete"
         if not item.generated_samples and item.is_done:
             return "no_audio"
-        return "completed" if item.generated_samples and item.heard_ms() >= item.generated_ms() else "call_ended"
+        return "completed" if item.generated_samples and item.heard_ms() >= item.generated_ms() else self._ending
 
     def _outcome_of_caller(self, item_id: str) -> Outcome:
         if self._dates.items[item_id].stopped_at is None:
             return "open"
         answers = self._answers.get(item_id, [])
         if not answers:
-            return "unanswered"
+            is_last = self._turns[-1].item_id == item_id
+            return "log_ended" if is_last and self._ending == "log_ended" else "unanswered"
         items = [item for response in answers for item in response.items if item.is_speech]
         if any(item.heard_samples for item in items):
             return "answered"
@@ -159,7 +161,7 @@ class TurnMeasurer:
         if last.was_cut:
             return "spoke_on"
         is_silent = last.state is Generating.DONE and not any(item.generated_samples for item in items)
-        return "no_audio" if is_silent else "call_ended"
+        return "no_audio" if is_silent else self._ending
 
     def tools(self) -> list[Tool]:
         """Every function call, and how long until the next response, and until the caller heard something of it."""

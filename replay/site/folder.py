@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from engine import __version__
-from replay.golden import AUDIO_SUFFIX
+from replay.goldens.golden import AUDIO_SUFFIX
 from replay.site.row import Row, readable
 from replay.view.page import frame
 

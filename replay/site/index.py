@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
+from replay.metrics.stats import METRICS, spread
 from replay.runner import Verdict
 from replay.site.row import METRICS_SHOWN, Row, Value
-from replay.stats import METRICS, spread
 from replay.view import bundle
 
 _MAIN = "site"

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from replay.measures import CallMeasures
+from replay.metrics.measures import CallMeasures
 from replay.runner import Verdict
 from replay.view.facts import Piece
 from replay.view.page import Made
@@ -19,7 +19,7 @@ METRICS_SHOWN = (
     *("turn_latency", "turn_vad", "turn_respond", "turn_generate", "turn_send", "turn_play"),
     *("stop", "talk_over", "dead_air", "underrun", "doubt"),
 )
-"""By their keys in `replay.stats.METRICS`."""
+"""By their keys in `replay.metrics.stats.METRICS`."""
 SEVERITIES = (3, 2, 1)
 
 Value = tuple[int, int]

@@ -13,8 +13,8 @@ import msgspec
 
 from engine.core.report import Turn
 from replay.data import divergence_data, ended_of
-from replay.measures import CallMeasures, TurnMeasures
-from replay.problems import Problem
+from replay.metrics.measures import CallMeasures, TurnMeasures
+from replay.metrics.problems import Problem
 from replay.rows import Log
 from replay.runner import Result
 from replay.spoken import doubt, how_far, how_heard, how_much, places, unit

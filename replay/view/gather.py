@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from replay.ladder import climb
-from replay.measures import CallMeasures
+from replay.flow.ladder import climb
+from replay.flow.seen import Look, Seen
 from replay.metrics.dates import Dates
-from replay.problems import Problem, survey_of
+from replay.metrics.measures import CallMeasures
+from replay.metrics.problems import Problem, survey_of
 from replay.rows import Log
-from replay.seen import Look, Seen
 from replay.view.entries import Entries
 from replay.view.history import History
 from replay.view.lanes import marks

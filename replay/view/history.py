@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.core import AnyCall
-from replay.states import Change, Key, States, changes
+from replay.state.states import Change, Key, States, changes
 from replay.walk import Moment
 
 CLOCKS = (("call", "at_ns"), ("call", "heard_caller_ns"), ("call", "seq"), ("hearing", "stream"), ("session", "input"))

@@ -1,7 +1,7 @@
 """What stands on the timeline below the two voices: marks, and what each interruption was taken to have left.
 
-A place in an item becomes a time through the stretches of the ear (`replay.ear`), those that were flushed too: that is
-where the caller would have heard it. What was generated and never sent has no place.
+A place in an item becomes a time through the stretches of the ear (`replay.sound.ear`), those that were flushed too:
+that is where the caller would have heard it. What was generated and never sent has no place.
 """
 
 from bisect import bisect_right
@@ -10,8 +10,8 @@ from typing import Any
 
 from engine.core.audio import ms_of, samples_of
 from engine.core.report import Interrupted, Turn
-from replay.ear import Stretch
-from replay.marks import Mark
+from replay.flow.marks import Mark
+from replay.sound.ear import Stretch
 
 
 class Places:
@@ -33,7 +33,7 @@ class Places:
 
 def marks(of: dict[int, Mark]) -> list[list[Any]]:
     """Each mark: its name, what became of it, the entries that sent it and brought it back, 0 for none. `of` is that of
-    `replay.marks.Marks`: both entries of a mark name the same object."""
+    `replay.flow.marks.Marks`: both entries of a mark name the same object."""
     found: dict[int, list[Any]] = {}
     for seq, mark in of.items():
         if mark.fate in ("again", "unknown"):

@@ -17,11 +17,11 @@ from engine.core.audio import SAMPLE_RATE, ms_of
 from engine.log.errors import LogError
 from replay.audit.auditing import audit
 from replay.audit.causes import CAUSES
-from replay.ear import Tracks, stretches, tracks
-from replay.measures import CallMeasures
-from replay.problems import Problem
+from replay.metrics.measures import CallMeasures
+from replay.metrics.problems import Problem
 from replay.rows import Log
 from replay.runner import replay
+from replay.sound.ear import Tracks, hear
 from replay.view import bundle, sound
 from replay.view.facts import facts
 from replay.view.gather import gather
@@ -34,7 +34,7 @@ SECONDS_IN_SIZE = 300
 SOUND_MIN = 4_000
 """Bytes for a second of sound, whatever the rest takes."""
 BROKEN = 3
-"""How bad a mistake of a bridge is: see `replay.problems`."""
+"""How bad a mistake of a bridge is: see `replay.metrics.problems`."""
 _VENDOR = ("vendor/wavesurfer.min.js", "vendor/wavesurfer.regions.min.js")
 _LICENSE = "vendor/wavesurfer.LICENSE"
 _MAIN = "main"
@@ -59,10 +59,10 @@ def make(log: Log) -> Made:
     log = still(log)
     result = replay(log)
     gathered = gather(log)
-    heard = tracks(log)
+    heard, stretches = hear(log)
     ends_ms = max(gathered.ends_ms, ms_of(len(heard.caller)))
     problems = [*gathered.problems, *mistakes(log)]
-    told = facts(log, result, gathered.measured, problems, Places(stretches(log)), ends_ms)
+    told = facts(log, result, gathered.measured, problems, Places(stretches), ends_ms)
     packed = {
         "entries": bundle.packed_json(gathered.entries),
         "history": bundle.packed_json(gathered.history),

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.core.audio import SAMPLE_RATE, SILENCE, linear
-from replay.ear import Tracks
+from replay.sound.ear import Tracks
 
 BITS = (8, 7, 6, 5)
 """What may be left of a rank. At 5 a voice is still known by its sound."""

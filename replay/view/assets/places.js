@@ -30,7 +30,8 @@ export function time(text) {
   const [, ms] = /^(\d+)ms$/.exec(text) || [];
   if (ms) return Number(ms);
   const clock = /^(?:(\d+):)?(\d+(?:\.\d+)?)s?$/.exec(text);
-  return clock ? Math.round((Number(clock[1] || 0) * 60 + Number(clock[2])) * 1000) : null;
+  if (!clock || (clock[1] && Number(clock[2]) >= 60)) return null;
+  return Math.round((Number(clock[1] || 0) * 60 + Number(clock[2])) * 1000);
 }
 
 /**

@@ -117,6 +117,7 @@ const FATES = {
   played: "played",
   cleared: "cleared",
   flushed: "flushed: its echo proves nothing",
+  either: "played or flushed",
   sentinel: "sentinel: its echo dates the clear",
   again: "come back again",
   unknown: "never sent",
@@ -159,7 +160,8 @@ export function drawMarks(paint, view, marks) {
 function drawEcho(paint, mark, sent, back) {
   const [y, end] = [LANES.marks[0] + 13, LANES.marks[0] + 19];
   const isPlayed = mark.fate === "played";
-  const colour = { played: "dim", flushed: "warn", sentinel: "ink" }[/** @type {string} */ (mark.fate)] || "bad";
+  const colours = { played: "dim", flushed: "warn", either: "warn", sentinel: "ink" };
+  const colour = colours[/** @type {keyof colours} */ (mark.fate)] || "bad";
   if (mark.sentMs !== null && sent >= 0) paint.line(isPlayed ? "faint" : colour, 0.75, sent, y - 8, back, y);
   if (isPlayed) {
     paint.line(colour, 1, back, y, back, end);

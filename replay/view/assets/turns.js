@@ -15,6 +15,14 @@ export const PARTS = {
   play: "until it was heard",
 };
 
+/** What a turn that answers nobody waited from. */
+const SINCE = {
+  greeting: "from the start of the stream",
+  tool: "after a function call",
+  item: "after the item before",
+  nothing: "",
+};
+
 /** @typedef {{ name: string, label: string, value: (turn: any) => any }} Column */
 
 /** @type {Column[]} */
@@ -88,7 +96,8 @@ export class Turns {
     const share = isWhole
       ? null
       : h("span", { class: "share" }, `${Math.floor((100 * turn.heard_ms) / turn.generated_ms)} % heard`);
-    const of = turn.latency_ms === null && turn.wait_ms !== null ? { title: `from ${turn.follows}` } : {};
+    // Only what answers a caller was waited for by one; the other waits are told by what they count from.
+    const since = turn.latency_ms === null ? SINCE[/** @type {keyof typeof SINCE} */ (turn.follows)] : undefined;
     return h(
       "tr",
       { class: turn.speaker },
@@ -106,7 +115,13 @@ export class Turns {
       h(
         "td",
         { class: "latency" },
-        waited === null ? "" : [h("span", { class: "ms", ...of }, number(waited)), this._bar(turn)],
+        waited === null
+          ? ""
+          : [
+              h("span", { class: since ? "ms since" : "ms" }, number(waited)),
+              since && h("span", { class: "note" }, since),
+              this._bar(turn),
+            ],
       ),
       h("td", { class: "outcome" }, (turn.outcome || "").replace("_", " "), share),
     );

@@ -1,0 +1,1 @@
+"""Frames that another bridge recorded, made into a log."""

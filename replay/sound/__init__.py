@@ -1,0 +1,1 @@
+"""What the caller said and heard, and when, as sound."""

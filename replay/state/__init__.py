@@ -1,0 +1,1 @@
+"""The core's whole state, as data and for eyes."""
