@@ -117,7 +117,7 @@ class Opener:
             _load(page, made, self._tabs.folder / f"kept{len(self._tabs.kept)}.html", fragment, ready)
             return page
         page.mouse.move(0, 0)
-        page.evaluate("document.activeElement.blur()")
+        page.evaluate("document.querySelector('dialog[open]')?.close(); document.activeElement.blur()")
         page.keyboard.press("0")
         page.click("#tab-ladder")
         page.evaluate("document.activeElement.blur()")

@@ -15,6 +15,7 @@ import json
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from engine.core import Entry, Leg, split
@@ -72,7 +73,7 @@ class Bridge:
         self.out: list[Out] = []
 
     def receive(self, leg: str, frame: str) -> list[Out]:
-        message = json.loads(frame)
+        message = msgspec.json.decode(frame)
         if leg == "caller":
             self.from_caller(message["event"], message)
         elif leg == "model":
@@ -197,6 +198,14 @@ class Bridge:
         self.out.append(Out("model", json.dumps({"type": kind, **fields}), delay_ms))
 
 
+class _Named(Struct):
+    event: str = ""
+    type: str = ""
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
 class NaiveWorld(World):
     """One call with `bridge` in it. The outcome's entries are what it received and sent; its `call` is not used."""
 
@@ -231,9 +240,9 @@ class NaiveWorld(World):
 
     def _take_down(self, kind: Any, leg: Leg, frame: str) -> None:
         body, audio = (frame, None) if leg == "engine" else split(leg, frame)
-        named = json.loads(frame)
+        named = _decode_named(frame)
         entries = self.outcome.entries
-        name = named.get("event") if leg == "caller" else named.get("type")
+        name = named.event if leg == "caller" else named.type
         entries.append(Entry(len(entries) + 1, self._now_ns, kind, leg, name, body, audio))
 
 

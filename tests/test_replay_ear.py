@@ -22,7 +22,7 @@ from engine.sim.scenarios import random_scenario, speech
 from engine.sim.truth import HeardRun, heard_runs, underruns
 from engine.sim.world import Outcome, run
 from replay.rows import Log
-from replay.sound.ear import Stretch, stretches, tracks
+from replay.sound.ear import Stretch, hear, stretches, tracks
 from tests import build
 from tests.build import in_call
 from tests.naive_bridge import Bridge, run_naive
@@ -32,7 +32,7 @@ from tests.stories_told import call, hangs_up, interrupts, says
 
 VARYING = {"a_late_proof_shortens_what_was_estimated", "what_twilio_sends_is_stuck_for_two_seconds_while_it_plays"}
 """Stories on lines of which the delay is not constant."""
-SEEDS = [*range(28), 206, 301, 372, 123, 125, 162, 194, 42, 390, 444]
+SEEDS = [*range(17), 206, 301, 372, 123, 125, 162, 194, 42, 390, 444]
 """The last are calls in which a sample would be off if a probe were dated as it came, in the middle of one (the first
 three); if the last marks that a clear flushed were taken for played, since they would have been in a moment (the next
 four); if a pause were not seen before an echo tells of it."""
@@ -67,10 +67,10 @@ def truth(outcome: Outcome) -> list[HeardRun]:
 
 
 class TestOnALineWithAConstantDelay:
-    @pytest.mark.parametrize("batch", range(4))
+    @pytest.mark.parametrize("batch", range(3))
     def test_the_track_is_what_was_played_byte_for_byte(self, batch: int) -> None:
         cut = items = 0
-        for seed in SEEDS[batch::4]:
+        for seed in SEEDS[batch::3]:
             outcome = run(constant(random_scenario(seed)), seed)
             ear = tracks(logged(outcome)).ear
             assert ear == played(outcome, len(ear)), f"seed {seed}"
@@ -154,7 +154,7 @@ def cut_within_ms(scenario: Scenario) -> float:
 class TestOnALineThatVaries:
     @pytest.mark.parametrize("batch", range(3))
     def test_it_is_the_same_sound_in_the_same_order_and_near_its_place(self, batch: int) -> None:
-        for seed in range(batch * 12, batch * 12 + 12):
+        for seed in range(batch * 8, batch * 8 + 8):
             scenario = random_scenario(seed)
             outcome = run(scenario, seed)
             heard = [each for each in stretches(logged(outcome)) if each.heard]
@@ -190,7 +190,7 @@ class TestAnotherBridge:
     def test_what_was_played_is_found_to_a_sample(self) -> None:
         """Not more exactly: what tells the time of the journey is when a mark was reached, a whole number of samples
         after it began."""
-        for seed in range(10):
+        for seed in range(6):
             outcome = run_naive(constant(random_scenario(seed)), seed, Bridge())
             log = log_of(outcome.entries, CallSettings(rules=RULES_OVERHEARD))
             found = [each for each in stretches(log) if each.heard]
@@ -276,6 +276,12 @@ class TestWhatNobodyHeard:
         assert sound.ear == QUIET * heard.at_samples + ruler(0, 3_000)[: at.end] + QUIET * (len(sound.ear) - over)
         assert sound.unheard == QUIET * over + ruler(0, 3_000)[at.end :]
         assert sound.end == over < len(sound.unheard)
+
+
+class TestOneReading:
+    def test_gives_the_sound_and_where_it_was(self) -> None:
+        log = logged(run(call(says(0, 3_000), cues=(hangs_up(0, 1_000),)), 1))
+        assert hear(log) == (tracks(log), stretches(log))
 
 
 class TestARunningCall:

@@ -87,4 +87,4 @@ def test_verify_writes_it_beside_what_it_prints(logs: Path, tmp_path_factory: py
 def test_a_file_that_cannot_be_written_is_said_and_ends_with_2(logs: Path) -> None:
     done = run(logs / "a.jsonl", "--junit", logs / "none" / "verify.xml")
     assert (done.exit_code, done.stderr) == (2, f"replay: {logs}/none/verify.xml: No such file or directory\n")
-    assert done.stdout == "verify: 1 logs, 213 entries: 1 same, 0 diverged, 0 unknown\n"
+    assert done.stdout == "verify: 1 log, 213 entries: 1 same, 0 diverged, 0 unknown\n"

@@ -202,9 +202,7 @@ class TestTheScreen:
 
     def test_a_long_frame_is_scrolled(self) -> None:
         state = after("/", *"truncated", "enter", "enter")
-        assert screen(state)[8] == (
-            "── entry 130, input model conversation.item.truncated (1 more lines: Right) " + "─" * 23
-        )
+        assert screen(state)[8] == ("── entry 130, input model conversation.item.truncated (1 more: Right) " + "─" * 29)
         assert screen(state)[9:15] == [
             "{",
             '  "type": "conversation.item.truncated",',

@@ -64,8 +64,8 @@ def is_jittery(scenario: Scenario) -> bool:
 def test_starts_stops_and_latencies_are_those_of_the_line(
     kind: Callable[[Scenario], bool], within_ms: int, seeds: int
 ) -> None:
-    """Jitter is up to 200 ms here; what it costs is a tenth of that. Of the calls with jitter, which are many, half: the
-    widest errors of all are in them."""
+    """Jitter is up to 200 ms here; what it costs is a tenth of that. Of the many calls with jitter these are half, and
+    the widest errors of all are in them."""
     wrong: dict[str, list[float]] = defaultdict(list)
     for seed in range(seeds):
         scenario = random_scenario(seed)

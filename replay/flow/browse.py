@@ -205,7 +205,7 @@ def _pane(book: Book, state: State, rows: int, columns: int) -> list[Line]:
     room = _pane_rows(state, rows) - 1
     shown = told[state.skipped : state.skipped + room]
     left = len(told) - state.skipped - len(shown)
-    bar = clip(f"── {title} {f'({left} more lines: Right) ' if left else ''}", columns - 1)
+    bar = clip(f"── {title} {f'({left} more: Right) ' if left else ''}", columns - 1)
     bar += "─" * (columns - 1 - width(bar))
     return [line((bar, "dim")), *(line(part) for part in shown), *([line()] * (room - len(shown)))]
 

@@ -15,6 +15,7 @@ from engine.core.report import Turn
 from replay.data import divergence_data, ended_of
 from replay.metrics.measures import CallMeasures, TurnMeasures
 from replay.metrics.problems import Problem
+from replay.repairs import told_in
 from replay.rows import Log
 from replay.runner import Result
 from replay.spoken import doubt, how_far, how_heard, how_much, places, unit
@@ -49,13 +50,16 @@ def facts(
         "why": result.reason,
         "divergence": divergence_data(result.divergence),
         "turns": [_turn(number, turn, by_item[turn.item_id], ear) for number, turn in enumerate(report.turns, 1)],
-        "interruptions": _interruptions(result, measured, turns, ear),
+        "interruptions": _interruptions(log, result, measured, turns, ear),
         "problems": [msgspec.to_builtins(problem) for problem in problems],
     }
 
 
-def _interruptions(result: Result, measured: CallMeasures, turns: dict[str, Turn], ear: Places) -> list[dict[str, Any]]:
-    found = [interruption(cut, turns, ear) for cut in result.report.interruptions]
+def _interruptions(
+    log: Log, result: Result, measured: CallMeasures, turns: dict[str, Turn], ear: Places
+) -> list[dict[str, Any]]:
+    told = told_in(log)
+    found = [interruption(cut, turns, ear, told) for cut in result.report.interruptions]
     for cut, each in zip(found, measured.barge_ins, strict=False):
         cut |= {"seq": each.seq, "by": each.by, "stop_ms": each.stop_ms, "parts": each.parts}
     return found

@@ -5,12 +5,13 @@ that is where the caller would have heard it. What was generated and never sent 
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.core.audio import ms_of, samples_of
 from engine.core.report import Interrupted, Turn
 from replay.flow.marks import Mark
+from replay.repairs import Told, as_recorded
 from replay.sound.ear import Stretch
 
 
@@ -45,11 +46,11 @@ def marks(of: dict[int, Mark]) -> list[list[Any]]:
     return list(found.values())
 
 
-def interruption(cut: Interrupted, turns: dict[str, Turn], places: Places) -> dict[str, Any]:
+def interruption(cut: Interrupted, turns: dict[str, Turn], places: Places, told: Mapping[str, Told]) -> dict[str, Any]:
     """An interruption, with the times at which the ear was at what was heard at the least, at the most, and at what the
-    model was told to keep."""
+    model was told to keep, as that was recorded."""
     items = []
-    for item in cut.items:
+    for item in (as_recorded(each, told) for each in cut.items):
         turn = turns.get(item.item_id)
         spots = {"heard_at_ms": places.ms(item.item_id, item.heard_ms)}
         if turn is not None:
