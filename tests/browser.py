@@ -65,8 +65,6 @@ class Tabs:
         self._browser = browser
         self._free: dict[str, list[Page]] = defaultdict(list)
         self.folder = folder
-        self.kept: dict[tuple[bytes, str], Page] = {}
-        """Pages that stay loaded, by what they are of and how far they had to be ready."""
         self.complaints: list[str] = []
 
     def take(self, profile: dict[str, Any]) -> Page:
@@ -110,27 +108,8 @@ class Opener:
         return page
 
     def again(self, made: bytes, fragment: str = "#t=0.000", ready: str = "true") -> Page:
-        """The same, as the tests before left it, at another place: for tests that read, step, search and zoom."""
-        page = self._tabs.kept.get((made, ready))
-        if page is None:
-            page = self._tabs.kept[made, ready] = self._tabs.take({})
-            _load(page, made, self._tabs.folder / f"kept{len(self._tabs.kept)}.html", fragment, ready)
-            return page
-        page.mouse.move(0, 0)
-        page.evaluate("document.querySelector('dialog[open]')?.close(); document.activeElement.blur()")
-        page.keyboard.press("0")
-        page.click("#tab-ladder")
-        page.evaluate("document.activeElement.blur()")
-        page.evaluate(
-            """async (fragment) => {
-              history.replaceState(null, "", "#");
-              const moved = new Promise((resume) => addEventListener("hashchange", resume, { once: true }));
-              location.hash = fragment;
-              await moved;
-            }""",
-            fragment,
-        )
-        return page
+        """The same, for tests that read, step, search and zoom."""
+        return self(made, fragment, ready)
 
     def close(self) -> None:
         """Give all tabs back."""

@@ -22,8 +22,8 @@ from tests.bless import GOLDEN, bless, title_of
 from tests.replay_calls import log_of, renumbered
 
 LOGS = sorted(GOLDEN.rglob("*.jsonl"))
-SPOILT_PER_LOG = 12
-CUTS_PER_LOG = 40
+SPOILT_PER_LOG = 6
+CUTS_PER_LOG = 20
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)

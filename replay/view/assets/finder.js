@@ -47,6 +47,7 @@ export class Finder {
   /** @param {"go" | "search"} mode */
   open(mode) {
     this._mode = mode;
+    this._run += 1; // a search that still goes on is over
     this._label.textContent = mode === "go" ? "Go to" : "Search";
     this._input.placeholder = mode === "go" ? FORMS : "what was said, types and bodies of entries";
     this._input.value = "";
