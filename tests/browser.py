@@ -4,9 +4,8 @@ The browser is Debian's Chromium, or what PLAYHEAD_BROWSER names; where there is
 and say so. With PLAYHEAD_BROWSER=required, as in CI, they fail instead.
 
 One browser serves a module, and a tab whoever asks for one of its kind, one after the other: making a tab takes as long
-as loading a page. Pages keep nothing in a browser, so a tab that went elsewhere is as good as new. `Opener.again` even
-leaves a page loaded for the next test that reads it. Whatever a page asks for that is not its own file, and every
-message on its console, is a failure at the end of the test.
+as loading a page. Pages keep nothing in a browser, so a tab that went elsewhere is as good as new. Whatever a page
+asks for that is not its own file, and every message on its console, is a failure at the end of the test.
 """
 
 import os
