@@ -51,6 +51,18 @@ fit: $(READY) ## Make engine/core/heard/table.py anew from a folder of speech, w
 referee: $(VENV)/.referee ## Compare the heard words with a speech recogniser's (SPEECH=folder; installs 40 MB first)
 	@$(BIN)/python -m engine.bench referee $(ARGS) $(SPEECH)
 
+# One table: faults injected, calls, logs checked, what was lost. SEEDS counts simulated runs, KILLS real processes killed.
+SEEDS ?= 200
+KILLS ?= 200
+
+.PHONY: soak
+soak: $(READY) ## Thousands of calls under faults, in virtual time and real; one table of what was lost (SEEDS=, KILLS=)
+	@$(BIN)/python -m engine.soak --seeds $(SEEDS) --kills $(KILLS) --power-cuts '$(BIN)/python -m tests.power' $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzz ## Throw bytes at both sockets, the HTTP front and the log reader (ARGS=: seconds, targets)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: golden
 golden: $(READY) ## Replay every golden log
 	@$(BIN)/replay verify fixtures/golden $(ARGS)
@@ -74,7 +86,7 @@ format: $(READY) ## Format the code and mend what lint can mend
 # Resolved on the oldest Python we support, since packages that only older ones need would be missing otherwise. pip and
 # setuptools are in it too ("unsafe" to pip-compile): sqlite-utils requires the one, building the project the other, and
 # an install with hashes takes nothing that has none. No index address is written: that is the reader's own setting.
-# The referee has a lock of its own, as hardly anybody needs it: the second command reads what it is from pyproject.toml.
+# The referee and the fuzzer have locks of their own, as hardly anybody needs them; pyproject.toml says what they are.
 .PHONY: lock
 lock: $(READY) ## Refresh requirements.lock (ARGS=--upgrade: to the newest versions)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
@@ -82,10 +94,12 @@ lock: $(READY) ## Refresh requirements.lock (ARGS=--upgrade: to the newest versi
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --extra dev --all-build-deps --allow-unsafe \
 	    --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --output-file requirements.lock $(ARGS) pyproject.toml
-	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-	    print(*p['optional-dependencies']['referee'], sep='\n')" | CUSTOM_COMPILE_COMMAND="make lock" \
-	    $(BIN)/pip-compile --quiet --constraint requirements.lock --strip-extras --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-emit-trusted-host --output-file requirements-referee.lock $(ARGS) -
+	for extra in referee fuzz; do \
+	    $(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	        print(*p['optional-dependencies']['$$extra'], sep='\n')" | CUSTOM_COMPILE_COMMAND="make lock" \
+	        $(BIN)/pip-compile --quiet --constraint requirements.lock --strip-extras --generate-hashes --no-emit-index-url \
+	        --no-emit-find-links --no-emit-trusted-host --output-file requirements-$$extra.lock $(ARGS) - || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove .venv, caches and builds; recorded calls stay
@@ -103,9 +117,9 @@ $(READY): requirements.lock pyproject.toml | $(BIN)/pip
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.referee: requirements-referee.lock $(READY)
-	@echo "Installing the referee into $(VENV) (once, 40 MB) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-referee.lock
+$(VENV)/.referee $(VENV)/.fuzz: $(VENV)/.%: requirements-%.lock $(READY)
+	@echo "Installing what make $* needs into $(VENV) (once, up to 40 MB) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-$*.lock
 	@touch $@
 
 # Debian's python3 has no venv of its own until python3-venv is installed, and leaves half a folder behind when asked.
