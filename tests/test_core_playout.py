@@ -5,10 +5,11 @@ import pytest
 from engine.core.audio import loudness, ms_of, samples_of
 from engine.core.commands import PlaceMark, PlayAudio
 from engine.core.conversation import Item
+from engine.core.echoes import GRAIN, Dated
 from engine.core.hearing import Hearing
 from engine.core.machines import Playing
 from engine.core.names import Names
-from engine.core.playout import Dated, Playout
+from engine.core.playout import Playout
 from engine.core.stream_clock import InputClock, StreamClock
 from engine.core.talking import Speaker
 from tests import build
@@ -246,7 +247,18 @@ def test_before_the_first_echo_nothing_is_known() -> None:
     playout.begin(800)
     playout.add(Item("item_1"), 800)
     playout.mark("a")
-    assert (playout.position(10_000), playout.proven, playout.is_unplayed) == (0, 0, True)
+    assert (playout.position(2_800), playout.proven, playout.is_unplayed) == (0, 0, True)
+    assert playout.bounds(1_200) == (0, 400 + GRAIN), "but nothing is played before it was sent"
+
+
+def test_echoes_that_are_overdue_by_more_than_jitter_are_taken_to_be_lost() -> None:
+    playout = Playout()
+    playout.begin(800)
+    playout.add(Item("item_1"), 16_000)
+    playout.mark("a")
+    assert playout.position(800 + 1_600 + 2_000, round_trip=1_600) == 0
+    assert playout.position(800 + 1_600 + 2_001, round_trip=1_600) == 2_001
+    assert playout.position(80_000) == 16_000
 
 
 def test_echoes_prove_item_after_item() -> None:
@@ -301,12 +313,12 @@ def test_every_echo_narrows_down_where_the_ear_is() -> None:
     playout.add(Item("item_1"), 8_000)
     for name, position in (("a", 1_600), ("b", 3_200), ("c", 4_800), ("d", 8_000)):
         playout.marks[name] = position
-    playout.echo("a", Dated(1_600 + 800, 1_600 + 960), 0)
+    playout.echo("a", Dated(1_600 + 800, 1_600 + 960), Dated(1_600 + 800, 1_600 + 960), 0)
     assert playout.position(2_640) == 2_640 - 880
-    playout.echo("b", Dated(3_200 + 920, 3_200 + 1_080), 0)
+    playout.echo("b", Dated(3_200 + 920, 3_200 + 1_080), Dated(3_200 + 920, 3_200 + 1_080), 0)
     assert playout.position(4_240) == 4_240 - 940, "between 920 and 960"
     # An echo that does not fit: playback had paused, and goes on from there.
-    playout.echo("c", Dated(4_800 + 2_000, 4_800 + 2_160), 0)
+    playout.echo("c", Dated(4_800 + 2_000, 4_800 + 2_160), Dated(4_800 + 2_000, 4_800 + 2_160), 0)
     assert playout.position(7_000) == 7_000 - 2_080
 
 
@@ -334,8 +346,8 @@ def test_the_first_echo_that_came_too_early_dates_the_clear() -> None:
     # The mark at 400 ms comes back after 310 ms of playback, and all others with it: flushed.
     for name in ("0-400", "0-600", "0-800", "0-1000", "s"):
         assert hear(hearing, name, 410) is playout
-    assert settle(hearing, playout, 410) == (310, 200, 400, 410, False)
-    assert heard_ms(item) == [(200, 310, 400)]
+    assert settle(hearing, playout, 410) == (310, 200, 330, 410, False)
+    assert heard_ms(item) == [(200, 310, 330)]
     assert (playout.state, hearing.flushing) == (Playing.SETTLED, [])
     # What comes again finds nothing left to say.
     assert [hear(hearing, name, 410) for name in ("0-600", "s")] == [None, None]
@@ -349,8 +361,8 @@ def test_an_echo_that_came_in_time_was_played() -> None:
     hear(hearing, "0-400", 500)
     for name in ("0-600", "0-800", "0-1000", "s"):
         hear(hearing, name, 600)
-    assert settle(hearing, playout, 600) == (500, 400, 600, 600, False)
-    assert heard_ms(item) == [(400, 500, 600)]
+    assert settle(hearing, playout, 600) == (500, 400, 520, 600, False)
+    assert heard_ms(item) == [(400, 500, 520)]
 
 
 def test_when_all_was_played_before_the_clear_came_nothing_is_cut() -> None:
@@ -358,8 +370,9 @@ def test_when_all_was_played_before_the_clear_came_nothing_is_cut() -> None:
     hear(hearing, "0-200", 300)
     playout = clear(hearing, 450)
     assert hear(hearing, "1-200", 500) is playout
-    assert settle(hearing, playout, 500) == (400, 400, 400, 500, False)
-    assert heard_ms(first, second) == [(200, 200, 200), (200, 200, 200)]
+    assert settle(hearing, playout, 500) == (400, 200, 400, 500, False)
+    # Or the clear came in that very moment, when playing had paused before.
+    assert heard_ms(first, second) == [(200, 200, 200), (0, 200, 200)]
 
 
 def test_the_sentinel_dates_a_clear_that_flushed_no_mark() -> None:
@@ -368,8 +381,8 @@ def test_the_sentinel_dates_a_clear_that_flushed_no_mark() -> None:
     hear(hearing, "0-200", 300)
     playout = clear(hearing, 400)
     assert hear(hearing, "s", 420) is playout
-    assert settle(hearing, playout, 420) == (320, 200, 320, 420, False), "nothing plays faster than real time"
-    assert heard_ms(item) == [(200, 320, 320)]
+    assert settle(hearing, playout, 420) == (320, 200, 340, 420, False), "nothing plays faster than real time"
+    assert heard_ms(item) == [(200, 320, 340)]
 
 
 def test_without_any_echo_the_clear_is_dated_by_the_round_trip() -> None:
@@ -378,9 +391,9 @@ def test_without_any_echo_the_clear_is_dated_by_the_round_trip() -> None:
     hear(hearing, "0-200", 300)
     playout = clear(hearing, 400)
     on_time(1000, hearing.stream)
-    # Sent at 400, there at 650 at the latest: 550 ms heard. Had the clear been stuck, it might have been all.
-    assert settle(hearing, playout, 1000) == (550, 200, 900, 650, True)
-    assert heard_ms(item) == [(200, 550, 900)]
+    # Sent at 400, there at 650 at the latest: 550 ms heard. Had it been stuck, it might be there only now.
+    assert settle(hearing, playout, 1000) == (550, 200, 920, 650, True)
+    assert heard_ms(item) == [(200, 550, 920)]
     assert (playout.state, hearing.flushing) == (Playing.ESTIMATED, [playout])
 
 
@@ -392,8 +405,8 @@ def test_late_proof_replaces_an_estimate() -> None:
     assert settle(hearing, playout, 400) == (550, 200, 550, 650, True)
     for name in ("0-400", "0-600", "0-800", "0-1000", "s"):
         hear(hearing, name, 440)
-    assert settle(hearing, playout, 440) == (340, 200, 400, 440, False)
-    assert heard_ms(item) == [(200, 340, 400)]
+    assert settle(hearing, playout, 440) == (340, 200, 360, 440, False)
+    assert heard_ms(item) == [(200, 340, 360)]
     assert (playout.state, hearing.flushing) == (Playing.SETTLED, [])
 
 
@@ -435,8 +448,28 @@ def test_hanging_up_leaves_what_was_heard_by_then() -> None:
     hearing, (item,) = playing(1000)
     hear(hearing, "0-200", 300)
     on_time(340, hearing.stream)
-    hearing.hang_up(340 * MS)
-    assert heard_ms(item) == [(200, 240, 400)]
+    hearing.hang_up(340 * MS, is_stop=True)
+    assert heard_ms(item) == [(200, 240, 260)]
+
+
+def test_a_call_that_we_end_is_heard_until_twilio_hears_of_it() -> None:
+    hearing, (item,) = playing(1000)
+    hear(hearing, "0-200", 300)
+    hearing.round_trips = [800, 1_200]
+    hearing.hang_up(300 * MS)
+    assert heard_ms(item) == [(200, 200, 200 + 150 + 20)]
+
+
+@pytest.mark.parametrize(("rules", "reach_ms"), [(1, 0), (2, 900)])
+def test_without_any_echo_it_is_estimated_at_the_end_what_was_heard(rules: int, reach_ms: int) -> None:
+    """From rules 2 on its words are looked for as well."""
+    hearing = Hearing(stream=on_time(100), rules=rules)
+    item = Item("item_1", generated_samples=8_000)
+    hearing.sent_mark("p", 100 * MS)
+    hearing.sent_audio(item, 7_200)
+    on_time(2_000, hearing.stream)
+    hearing.hang_up(2_000 * MS, is_stop=True)
+    assert (heard_ms(item), item.reach_samples / 8) == ([(0, 900, 900)], reach_ms)
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
@@ -448,5 +481,5 @@ def test_hanging_up_settles_a_clear_on_its_way(is_answered: bool) -> None:
         for name in ("0-400", "0-600", "0-800", "0-1000", "s"):
             hear(hearing, name, 400)
     hearing.hang_up(400 * MS)
-    assert heard_ms(item) == [(200, 300, 400 if is_answered else 300)]
+    assert heard_ms(item) == [(200, 300, 320)]
     assert playout.state is (Playing.SETTLED if is_answered else Playing.ESTIMATED)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.sim.oracle import Cut, judge
 from engine.sim.scenarios import CONDITIONS, random_scenario
+from engine.sim.stated import stated_at_end
 from engine.sim.world import run
 
 SEEDS = 320
@@ -18,10 +19,13 @@ BATCHES = 8
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_the_model_keeps_what_was_played(batch: int) -> None:
-    """No call breaks a law, and where nothing stalls a truncate is right to 20 ms, but for one in a hundred."""
+    """No call breaks a law, what was played lies within the bounds stated at the end, and where nothing stalls a
+    truncate is right to 20 ms, but for one in a hundred."""
     cuts: list[Cut] = []
     for seed in range(batch, SEEDS, BATCHES):
-        verdict = judge(run(random_scenario(seed), seed))
+        outcome = run(random_scenario(seed), seed)
+        verdict = judge(outcome)
+        assert [str(each) for each in stated_at_end(outcome) if each.breach_ms] == [], f"seed {seed}"
         assert not verdict.broken, f"seed {seed}: {'; '.join(verdict.broken)}"
         cuts += verdict.cuts
     calm = [abs(cut.error_ms) for cut in cuts if cut.kind == "calm"]

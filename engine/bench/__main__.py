@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from engine.bench import accuracy, fitting, live, recording, replaying, starting
+from engine.bench import accuracy, encrypting, fitting, live, recording, replaying, starting, syncing
 from engine.bench import sockets as real_sockets
 from engine.bench import view as viewing
 from engine.bench.words import table
@@ -55,6 +55,22 @@ def replay(minutes: float) -> None:
 def calls(at_once: int, at_once_clear: int, seconds: int) -> None:
     """Real sockets: CPU for each second of call, by part, and how soon a clear is on the wire."""
     live.measure(at_once, at_once_clear, seconds, click.echo)
+
+
+@main.command()
+@click.option("--minutes", default=10.0, show_default=True)
+def encryption(minutes: float) -> None:
+    """A long call's log with LOG_KEY and without: what an append, reading and replaying cost."""
+    encrypting.measure(minutes, click.echo)
+
+
+@main.command()
+@click.option("--at-once", default=20, show_default=True, type=click.IntRange(min=1))
+@click.option("--seconds", default=10, show_default=True, type=click.IntRange(min=1))
+@click.option("--folder", type=click.Path(path_type=Path), help="On the disk to be measured.")
+def sync(at_once: int, seconds: int, folder: Path | None) -> None:
+    """What an append costs with LOG_SYNC_SECONDS off, 1 and 0."""
+    syncing.measure(at_once, seconds, folder, click.echo)
 
 
 @main.command()

@@ -10,9 +10,15 @@ slow line the next answer is under way before Twilio's answer to the clear is ba
 import msgspec
 
 from engine.core.conversation import Item
+from engine.core.echoes import Dated
 from engine.core.machines import PLAYOUT, PlayFact, Playing, after
-from engine.core.playout import Dated, Flush, Judgement, Playout
+from engine.core.playout import Flush, Judgement, Playout
+from engine.core.settings import RULES
 from engine.core.stream_clock import StreamClock
+
+RULES_OMITTED = 2
+"""From these rules on it is reckoned with that frames and echoes are left out: a frame that is late may never have been
+sent, and what is taken at the end to have been heard, without any echo, has its words looked for."""
 
 ROUND_TRIPS_MAX = 5
 """Probes that the round trip is taken from: enough to have seen the jitter, few enough to follow a change of route."""
@@ -28,7 +34,9 @@ class Hearing(msgspec.Struct):
     """Marks sent into silence, with the stream time seen then: their echo measures the round trip."""
     round_trips: list[int] = []
     underruns: int = 0
-    """Times that the ear was left waiting in the middle of an item."""
+    """Times that the ear is known to have waited in the middle of an item: all that was sent of it had been played, or
+    an echo came later than it can have come without a pause."""
+    rules: int = RULES
 
     def sent_audio(self, item: Item, samples: int) -> None:
         """A stretch of an item's audio went out."""
@@ -58,27 +66,29 @@ class Hearing(msgspec.Struct):
 
     def echoed(self, name: str, at_ns: int) -> Playout | None:
         """A mark came back. Returns the playout being flushed that it tells something about."""
-        date = Dated(*self.stream.date(at_ns))
         sent_at, lag = self.probes.pop(name, None), 0
+        date, sure = self._date(at_ns, sent_at or 0), Dated(*self.stream.bounds(at_ns))
         if sent_at is not None:
             lag = self.stream.jitter
             self.round_trips = [*self.round_trips[1 - ROUND_TRIPS_MAX :], max(0, date.latest - sent_at)]
-        if self.playout.echo(name, date, lag):
+        known = self.playout.underruns
+        if self.playout.echo(name, date, sure, lag):
+            self.underruns += self.playout.underruns - known
             if not self.playout.is_unplayed:
                 self._fact(self.playout, PlayFact.DRAINED)
             return None
         for playout in self.flushing:
             assert playout.flush is not None
             if name == playout.flush.sentinel:
-                playout.flush.sentinel_date = date
+                playout.flush.sentinel_date, playout.flush.effective_max = date, sure.latest
                 return playout
-            if playout.echo(name, date, lag):
+            if playout.echo(name, date, sure, lag):
                 return playout
         return None
 
     def judge(self, playout: Playout, at_ns: int) -> Judgement:
         """Where the ear was when the playout was cleared, by what is known now."""
-        return playout.judge(self.stream.now(at_ns))
+        return playout.judge(self.stream.now(at_ns), self.stream.latest(at_ns))
 
     def is_stalled(self, playout: Playout, at_ns: int) -> bool:
         """Whether the line to Twilio is stuck, so that waiting will tell more than guessing."""
@@ -91,13 +101,24 @@ class Hearing(msgspec.Struct):
         if not judgement.is_estimate:
             self.flushing.remove(playout)
 
-    def hang_up(self, at_ns: int) -> None:
-        """The stream is over: what was playing was heard as far as the ear had come."""
+    def hang_up(self, at_ns: int, *, is_stop: bool = False) -> None:
+        """The stream is over: what was playing was heard as far as the ear had come. After `stop` nothing is played;
+        whoever else ends a call, Twilio plays on until it hears of it."""
         for playout in [*self.flushing]:
             self.settle(playout, self.judge(playout, at_ns))
-        now = self.stream.newest
-        playout = self.playout
-        playout.settle(Judgement(playout.position(now), playout.proven, playout.next_mark(), now, is_estimate=True))
+        playout, round_trip = self.playout, max(self.round_trips, default=0)
+        now = self._date(at_ns, 0).middle
+        latest = self.stream.bounds(at_ns)[1]
+        if not is_stop:
+            latest = self.stream.latest(at_ns) + round_trip + self.stream.jitter
+        position = playout.position(now, round_trip)
+        low, high = playout.bounds(latest)
+        reach = playout.next_mark() if self.rules < RULES_OMITTED else max(position, playout.next_mark())
+        at = min(now, playout.date_of(position, round_trip))
+        playout.settle(Judgement(position, low, max(high, position), at, is_estimate=True, reach=reach))
+
+    def _date(self, at_ns: int, sent_at: int) -> Dated:
+        return Dated(*self.stream.date(at_ns, sent_at if self.rules >= RULES_OMITTED else None))
 
     @staticmethod
     def _fact(playout: Playout, fact: PlayFact) -> None:

@@ -19,48 +19,17 @@ all echoes since the clear, so it can be asked early (by estimate) and again whe
 Positions are samples from the playout's beginning; dates are stream time in samples.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
-from engine.core.audio import FRAME_SAMPLES
+from engine.core.audio import samples_of
 from engine.core.conversation import Item
+from engine.core.echoes import GRAIN, TOLERANCE, Bounds, Dated, Echo, bounds_at, bounds_of_clear
 from engine.core.machines import Playing
 
-TOLERANCE = FRAME_SAMPLES // 2
-"""How much earlier than possible an echo may seem to come before it counts as flushed."""
-
-
-class Dated(msgspec.Struct, frozen=True):
-    """Something that happened between two dates."""
-
-    earliest: int
-    latest: int
-
-    @property
-    def middle(self) -> int:
-        return (self.earliest + self.latest) // 2
-
-    def also(self, other: "Dated") -> "Dated":
-        """Both are known of one thing. If they contradict each other it has changed, and the newer holds."""
-        earliest, latest = max(self.earliest, other.earliest), min(self.latest, other.latest)
-        return Dated(earliest, latest) if earliest <= latest else other
-
-
-class Echo(msgspec.Struct, frozen=True):
-    """A mark at `position` came back, and left Twilio between two dates."""
-
-    position: int
-    date: Dated
-    lag: int = 0
-    """For a probe: how much later than it the audio behind it may have arrived. It was sent into silence."""
-
-    @property
-    def line(self) -> Dated:
-        """The date at which position 0 would have been played."""
-        return Dated(self.date.earliest - self.position, self.date.latest + self.lag - self.position)
-
-    def is_early(self, line: Dated, doubt: int = 0) -> bool:
-        """Whether it came before its mark can have been played."""
-        return self.date.latest + TOLERANCE + doubt < self.position + line.earliest
+LOST = samples_of(250)
+"""A probe's echo that is overdue by more than any jitter that we mean to bear was lost."""
 
 
 class Piece(msgspec.Struct, eq=False):
@@ -82,16 +51,29 @@ class Flush(msgspec.Struct):
     sentinel: str
     echoes: list[Echo] = []
     sentinel_date: Dated | None = None
+    effective_max: int | None = None
+    """The clear had taken effect by then for certain."""
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """Where the ear was when the clear took effect."""
+    """Where the ear was when the clear took effect: most likely (`position`), and within which bounds for certain.
+    `reach`: the mark that it did not come to, if no echo is lost; words are looked for until there."""
 
     position: int
     low: int
     high: int
     effective_at: int
     is_estimate: bool
+    reach: int
+
+
+class _Likely(NamedTuple):
+    """A judgement without its bounds."""
+
+    position: int
+    effective_at: int
+    is_estimate: bool
+    reach: int
 
 
 class Playout(msgspec.Struct, eq=False):
@@ -110,6 +92,12 @@ class Playout(msgspec.Struct, eq=False):
     """How far the ear has come for certain."""
     line: Dated | None = None
     """Date of position 0, if any echo came back since audio was last sent into silence."""
+    line_min: int = 0
+    """The date of position 0 is no earlier than this, for certain."""
+    line_max: int | None = None
+    """No later than this, if playing has not paused since the echo that said so."""
+    underruns: int = 0
+    """Times that playing is known to have paused in the middle of an item."""
     flush: Flush | None = None
 
     @property
@@ -130,15 +118,24 @@ class Playout(msgspec.Struct, eq=False):
         """What was sent since the last mark."""
         return self.sent - self.marked
 
-    def position(self, now: int) -> int:
-        """Best estimate of the ear's position while nothing has been cleared."""
-        if self.line is None:
+    def position(self, now: int, round_trip: int = 0) -> int:
+        """Best estimate of the ear's position while nothing has been cleared. Where no echo has come back, playing has
+        not begun; or if they should have come by now, they were lost, and it began after a round trip."""
+        if self.line is not None:
+            return max(self.proven, min(now - self.line.middle, self.next_mark()))
+        if now <= self.begun_at + round_trip + LOST:
             return self.proven
-        return max(self.proven, min(now - self.line.middle, self.next_mark()))
+        return max(self.proven, min(now - self._earliest_line(round_trip).middle, self.sent))
+
+    def date_of(self, position: int, round_trip: int) -> int:
+        """Best estimate of when the ear came to a position that it has reached."""
+        return position + self._earliest_line(round_trip).middle
 
     def begin(self, now: int) -> None:
         """Audio is about to be sent into silence."""
-        self.begun_at, self.line = now, None
+        self.begun_at, self.line, self.line_max = now, None, None
+        if not self.is_unplayed:
+            self.line_min = max(self.line_min, now - self.sent)
 
     def add(self, item: Item, samples: int) -> None:
         """Audio of an item was sent."""
@@ -152,7 +149,11 @@ class Playout(msgspec.Struct, eq=False):
         """A mark was sent."""
         self.marks[name] = self.marked = self.sent
 
-    def echo(self, name: str, date: Dated, lag: int) -> bool:
+    def bounds(self, latest: int) -> Bounds:
+        """Where the ear is, while nothing has been cleared, at a moment that is no later than `latest`."""
+        return bounds_at(latest, self.line_min, self.proven, self.sent)
+
+    def echo(self, name: str, date: Dated, sure: Dated, lag: int) -> bool:
         """A mark came back; False if it is none of this playout's that was awaited. Echoes come in order, so the echoes
         of marks before it were lost on the way."""
         position = self.marks.get(name)
@@ -161,30 +162,22 @@ class Playout(msgspec.Struct, eq=False):
         names = list(self.marks)
         for earlier in names[: names.index(name) + 1]:
             del self.marks[earlier]
+        echo = Echo(position, date, sure, lag)
         if self.flush is not None:
-            self.flush.echoes.append(Echo(position, date, lag))
+            self.flush.echoes.append(echo)
         else:
-            self._prove(Echo(position, date, lag))
+            self._prove(echo)
         return True
 
-    def judge(self, now: int) -> Judgement:
-        """Where the ear was when the clear took effect, by all the evidence there is. Call only after a clear."""
+    def judge(self, now: int, latest: int) -> Judgement:
+        """Where the ear was when the clear took effect, by all the evidence there is. Call only after a clear. It is
+        `now`, and no later than `latest`."""
         flush = self.flush
         assert flush is not None
-        flushed = self._first_flushed(flush)
-        if flushed is not None:
-            date = flush.echoes[flushed].date
-            for echo in flush.echoes[flushed + 1 :]:
-                date = date.also(echo.date) if echo.date.earliest <= date.latest else date
-            return self._judged(date, flush.echoes[:flushed], high=flush.echoes[flushed].position)
-        if not self.is_unplayed:
-            line = flush.echoes[-1].line if flush.echoes else Dated(now, now)
-            return Judgement(self.sent, self.sent, self.sent, line.middle + self.sent, is_estimate=False)
-        if flush.sentinel_date is not None:
-            # Marks that were still to come would have come before the sentinel: their echoes are lost.
-            most = flush.sentinel_date.latest - self._earliest_line().earliest
-            return self._judged(flush.sentinel_date, flush.echoes, high=max(self.proven, min(most, self.sent)))
-        return self._estimated(flush, now)
+        position, effective_at, is_estimate, reach = self._likely(flush, now)
+        effective_max = latest if flush.effective_max is None else flush.effective_max
+        low, high = bounds_of_clear(flush.echoes, flush.sent_at, effective_max, self.line_min, self.proven, self.sent)
+        return Judgement(position, min(low, position), max(high, position), effective_at, is_estimate, reach)
 
     def is_clear_late(self) -> bool:
         """Whether Twilio was seen playing after the clear should have reached it: then it is stuck in the network."""
@@ -198,12 +191,13 @@ class Playout(msgspec.Struct, eq=False):
             item.forget_guess()
         for piece in self.pieces:
             size = piece.end - piece.begin
-            tail, low, high = (
-                max(0, min(size, at - piece.begin)) for at in (judgement.position, judgement.low, judgement.high)
+            tail, low, high, reach = (
+                max(0, min(size, at - piece.begin))
+                for at in (judgement.position, judgement.low, judgement.high, judgement.reach)
             )
             if tail and piece.item.started_at is None:
                 piece.item.started_at = judgement.effective_at - judgement.position + piece.begin
-            piece.item.guess(tail, low, high, judgement.effective_at)
+            piece.item.guess(tail, low, high, reach, judgement.effective_at)
 
     def items(self) -> list[Item]:
         """The items that are not proven heard, in the order played."""
@@ -215,17 +209,49 @@ class Playout(msgspec.Struct, eq=False):
 
     def _prove(self, echo: Echo) -> None:
         self.line = echo.line if self.line is None else self.line.also(echo.line)
+        if echo.position > self.proven:
+            self._pace(echo)
         self.proven = max(self.proven, echo.position)
+        self.line_min = max(self.line_min, echo.line_min)
+        line = max(self.line_min, self.line.middle if self.line_max is None else min(self.line_max, self.line.middle))
         while self.pieces and self.pieces[0].begin < echo.position:
             piece = self.pieces[0]
             end = min(piece.end, echo.position)
             if piece.item.started_at is None:
-                piece.item.started_at = piece.begin + self.line.middle
-            piece.item.prove(end - piece.begin, end + self.line.middle)
+                piece.item.started_at = piece.begin + line
+            piece.item.prove(end - piece.begin, end + line)
             if end == piece.end:
                 del self.pieces[0]
             else:
                 piece.begin = end
+
+    def _pace(self, echo: Echo) -> None:
+        """Whether playing has paused since the last echo: then this one is later than it could be else. It can be a mark
+        that came late itself, in the middle of a pause; so the next echo is not held against it."""
+        line_max = echo.sure.latest - echo.position
+        if self.line_max is None:
+            self.line_max = line_max
+        elif echo.line_min <= self.line_max + GRAIN:
+            self.line_max = min(self.line_max, line_max)
+        else:
+            piece, self.line_max = self.pieces[0], None
+            self.underruns += piece.end >= echo.position and piece.item.proven_samples > 0
+
+    def _likely(self, flush: Flush, now: int) -> _Likely:
+        flushed = self._first_flushed(flush)
+        if flushed is not None:
+            date = flush.echoes[flushed].date
+            for echo in flush.echoes[flushed + 1 :]:
+                date = date.also(echo.date) if echo.date.earliest <= date.latest else date
+            return self._judged(date, flush.echoes[:flushed], high=flush.echoes[flushed].position)
+        if not self.is_unplayed:
+            line = flush.echoes[-1].line if flush.echoes else Dated(now, now)
+            return _Likely(self.sent, line.middle + self.sent, is_estimate=False, reach=self.sent)
+        if flush.sentinel_date is not None:
+            # Marks that were still to come would have come before the sentinel: their echoes are lost.
+            most = flush.sentinel_date.latest - self._earliest_line().earliest
+            return self._judged(flush.sentinel_date, flush.echoes, high=max(self.proven, min(most, self.sent)))
+        return self._estimated(flush, now)
 
     def _first_flushed(self, flush: Flush) -> int | None:
         """The first echo that came before its mark can have been played, and after which none came in time: then all
@@ -239,7 +265,7 @@ class Playout(msgspec.Struct, eq=False):
             line = echo.line if index == 0 and self.line is None else line.also(echo.line)
         return None
 
-    def _judged(self, date: Dated, played: list[Echo], high: int) -> Judgement:
+    def _judged(self, date: Dated, played: list[Echo], high: int) -> _Likely:
         """By the date at which the clear took effect. Echoes of that same moment may have been flushed too: they say
         nothing, and are no part of the line."""
         line, low = self.line, self.proven
@@ -252,9 +278,9 @@ class Playout(msgspec.Struct, eq=False):
         line, high = line or self._earliest_line(), max(low, high)
         least = max(low, min(date.earliest - line.latest, high))
         most = min(high, max(date.latest - line.earliest, low))
-        return Judgement((least + most) // 2, low, high, date.middle, is_estimate=False)
+        return _Likely((least + most) // 2, date.middle, is_estimate=False, reach=high)
 
-    def _estimated(self, flush: Flush, now: int) -> Judgement:
+    def _estimated(self, flush: Flush, now: int) -> _Likely:
         line, low = self.line, self.proven
         for echo in flush.echoes:
             line, low = echo.line if line is None else line.also(echo.line), max(low, echo.position)
@@ -262,7 +288,7 @@ class Playout(msgspec.Struct, eq=False):
         effective_at = max(low + line.middle, flush.sent_at + flush.round_trip)
         position = min(effective_at - line.middle, self.sent)
         high = min(max(position, now - line.middle), self.sent)
-        return Judgement(position, low, high, effective_at, is_estimate=True)
+        return _Likely(position, effective_at, is_estimate=True, reach=high)
 
     def _earliest_line(self, after: int = 0) -> Dated:
         """The line; before any echo, as if playing had begun `after` the audio was sent."""

@@ -41,6 +41,8 @@ class StreamClock(msgspec.Struct):
     """What was added to timestamps because they had stepped back. The clock never does."""
     flow: int = FLOW_FRAMES
     """Frames since one was left out, counted up to FLOW_FRAMES. Twilio may send none in silence."""
+    has_gaps: bool = False
+    """Whether a frame was ever left out."""
     shown: int = 0
     frames: int = 0
     slack_min: int = 0
@@ -56,7 +58,7 @@ class StreamClock(msgspec.Struct):
             self.shift += self.newest - begin
             begin = self.newest
         elif begin > self.newest and self.frames:
-            self.flow = 0
+            self.flow, self.has_gaps = 0, True
         elif self.flow < FLOW_FRAMES:
             self.flow += 1
         self.newest = begin + samples
@@ -73,17 +75,33 @@ class StreamClock(msgspec.Struct):
         self.frames += 1
         return begin
 
-    def date(self, at_ns: int) -> tuple[int, int]:
+    def date(self, at_ns: int, sent_at: int | None = None) -> tuple[int, int]:
         """When an echo that comes now left Twilio, at the earliest and at the latest: after the newest frame, and
-        before the next one would have."""
+        before the next one would have. A frame that is late may also never have been sent. That is so where the echo's
+        mark went out (`sent_at`) after the frame should have, and is likely where frames were left out before. None: a
+        late frame is only late (rules 1)."""
         arrival = at_ns // NS_PER_SAMPLE
         earliest = max(self.newest, arrival - max(self.slack_max, self.before_max))
         latest = max(self.newest, arrival - min(self.slack_min, self.before_min))
-        if self.flow < FLOW_FRAMES or self.is_mute(at_ns):
+        next_end = self.newest + FRAME_SAMPLES
+        is_omitted = sent_at is not None and earliest > next_end and (self.has_gaps or sent_at > next_end)
+        if self.flow < FLOW_FRAMES or self.is_mute(at_ns) or is_omitted:
             # An echo that travels alone can be quicker than any frame of a dense flow, where each waits for the last.
             return earliest, latest + self.jitter // 2
-        latest = min(latest, self.newest + FRAME_SAMPLES)
+        latest = min(latest, next_end)
         return min(earliest, latest), latest
+
+    def bounds(self, at_ns: int) -> tuple[int, int]:
+        """The same for certain: where `date` takes a frame that is late for a frame, it may never have been sent."""
+        latest = self.latest(at_ns)
+        next_end = self.newest + FRAME_SAMPLES
+        is_overdue = at_ns // NS_PER_SAMPLE - max(self.slack_max, self.before_max) > next_end
+        return self.newest, latest if self.has_gaps or is_overdue else min(latest, next_end)
+
+    def latest(self, at_ns: int) -> int:
+        """When what comes now left Twilio at the latest. What travels alone can be quicker than any frame of a dense
+        flow, where each waits for the last."""
+        return max(self.newest, at_ns // NS_PER_SAMPLE - min(self.slack_min, self.before_min) + self.jitter // 2)
 
     @property
     def jitter(self) -> int:

@@ -1,7 +1,7 @@
 """The law that a call is judged by: what the model keeps of each item is what was played of it.
 
-The edge knows what was played, the model knows what it keeps; what the engine says about itself is not asked. Used by
-the tests (some hundred calls, each must pass) and by the bench (thousands, with the distribution).
+The edge knows what was played, the model knows what it keeps; what the engine says about itself is not asked (but see
+`stated`). Used by the tests (some hundred calls, each must pass) and by the bench (thousands, with the distribution).
 """
 
 from typing import Literal

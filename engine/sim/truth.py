@@ -50,7 +50,7 @@ def heard_runs(played: list[Played], items: list[Remembered]) -> list[HeardRun]:
 def truth_heard(outcome: Outcome) -> dict[str, int]:
     """Samples heard of each item that was heard at all. Raises ValueError if one was not played from its start, in
     order and without a hole."""
-    return _heard(outcome.edge.played, outcome.model.conversation.items)
+    return _heard(outcome.edge.played, outcome.items)
 
 
 def _heard(played: list[Played], items: list[Remembered]) -> dict[str, int]:
@@ -64,7 +64,7 @@ def _heard(played: list[Played], items: list[Remembered]) -> dict[str, int]:
 
 def item_truths(outcome: Outcome) -> list[ItemTruth]:
     """All items that the assistant generated, in the order of the conversation."""
-    return truths_of(outcome.edge.played, outcome.model.conversation.items)
+    return truths_of(outcome.edge.played, outcome.items)
 
 
 def truths_of(played: list[Played], items: list[Remembered]) -> list[ItemTruth]:
@@ -79,13 +79,13 @@ def truths_of(played: list[Played], items: list[Remembered]) -> list[ItemTruth]:
             item.in_conversation,
         )
         for item in items
-        if item.role == "assistant"
+        if item.response_id is not None
     ]
 
 
 def underruns(outcome: Outcome) -> list[HeardRun]:
     """Where playing went on in the middle of an item after the buffer had run dry."""
-    runs = heard_runs(outcome.edge.played, outcome.model.conversation.items)
+    runs = heard_runs(outcome.edge.played, outcome.items)
     return [
         after
         for before, after in pairwise(runs)
