@@ -5,7 +5,7 @@
 Each story of `tests.stories` becomes `fixtures/golden/<name>.jsonl`. A story whose own expectations do not hold is not
 blessed, and then nothing is. A log whose entries are what they were is left alone, so that it keeps the reason for
 which it was last blessed; for any other a reason must be given. Logs of stories that are no more are removed, but those
-of released versions (`fixtures/golden/v*/`) stay for ever. With names, only those logs are looked at.
+recorded under earlier rules (`fixtures/golden/rules_1`) stay for ever. With names, only those logs are looked at.
 """
 
 import argparse

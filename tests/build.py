@@ -317,10 +317,12 @@ class Harness:
         """When the core wants to be woken."""
         return None if self.last.wake_at_ns is None else self.last.wake_at_ns / MS
 
-    def put(self, leg: Leg, text: str) -> list[Command]:
-        """One input, now. Whatever it is, the ledgers must add up afterwards, and its frame must not lose a byte."""
+    def put(self, leg: Leg, text: str, audio: bytes | None = None) -> list[Command]:
+        """One input, now. Whatever it is, the ledgers must add up afterwards, and its frame must not lose a byte.
+        `audio` comes with an input that is not a frame."""
         body, cut = split(leg, text)
         assert rebuild(body, cut) == text
+        cut = cut if audio is None else audio
         self.last = self.call.step(self.seq, self.at_ns, leg, body, cut)
         rows = record(self.last.commands, self.seq + 1, self.at_ns, cause=self.seq)
         self.entries += [Entry(self.seq, self.at_ns, "input", leg, self.last.type, body, cut), *rows]
@@ -442,6 +444,8 @@ def brief(command: Command) -> str:
             return f"append {len(command.audio) / 8:g}"
         case cmd.CreateResponse():
             return f"respond {command.instructions}"
+        case cmd.CreateItem():
+            return _restored(command)
         case cmd.CancelResponse():
             return f"cancel {command.response_id}"
         case cmd.TruncateItem():
@@ -450,6 +454,13 @@ def brief(command: Command) -> str:
             return f"delete {command.item_id}"
         case _:
             return _engine_brief(command)
+
+
+def _restored(command: cmd.CreateItem) -> str:
+    item, place = command.item, "" if command.previous_item_id is None else f" after {command.previous_item_id}"
+    content = item.get("content")
+    text = content[0]["text"] if isinstance(content, list) else item.get("arguments") or item.get("output")
+    return f"restore {item['id']}{place}: {text}"
 
 
 def _engine_brief(command: cmd.EngineCommand) -> str:
@@ -461,6 +472,8 @@ def _engine_brief(command: cmd.EngineCommand) -> str:
             end = "whole" if work.complete else "open"
             rate = "" if work.frames_per_letter is None else f" at {work.frames_per_letter:g}"
             return f"align {command.item_id} {work.features.frames * 20} {end}{rate}: {work.transcript}"
+        case cmd.LoadWord():
+            return "load word"
         case cmd.CloseLeg():
             return f"close {command.leg} {command.code} {command.reason}".rstrip()
         case cmd.EndCall():

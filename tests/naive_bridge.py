@@ -214,7 +214,7 @@ class NaiveWorld(World):
         self._bridge = bridge
         self._open_legs = 0
 
-    def _receive(self, leg: Leg, frame: str) -> None:
+    def _receive(self, leg: Leg, frame: str, audio: bytes | None = None) -> None:
         self._take_down("input", leg, frame)
         if leg == "engine":
             self._open_legs += 1 if "leg.opened" in frame else -1

@@ -9,7 +9,7 @@ from engine.sim.caller import Cue
 from engine.sim.edge import EdgePlan
 from engine.sim.model import ModelPlan
 from engine.sim.ruler import place
-from engine.sim.scenario import Dial, Drop, Injection, Scenario
+from engine.sim.scenario import Dial, Injection, Scenario
 from engine.sim.scenarios import speech
 from engine.sim.speech import load
 from tests.stories_told import (
@@ -111,16 +111,6 @@ def caller_speaks_before_the_model_is_ready(told: Told) -> None:
     assert told.report.turns[1:] == [told.turn(SECOND)]
     told.leaves(SECOND)
     told.ends("stop")
-
-
-@tells(STORIES, call(LINE, drops=(Drop("model", 1_500),)))
-def the_model_leg_drops_in_mid_sentence(told: Told) -> None:
-    """The caller is not left in silence: the call ends, and says why."""
-    told.ends("model_closed", because="the model's socket closed")
-    assert (
-        told.commands("close_leg")[0].body == '{"type":"close_leg","leg":"caller","code":1000,"reason":"model_closed"}'
-    )
-    told.never_sends("clear", "conversation.item.truncate")
 
 
 @tells(

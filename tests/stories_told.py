@@ -68,7 +68,7 @@ class Told:
     @cached_property
     def starts_ms(self) -> dict[str, float]:
         """When the caller began to hear each item, in stream time."""
-        runs = heard_runs(self.outcome.edge.played, self.outcome.model.conversation.items)
+        runs = heard_runs(self.outcome.edge.played, self.outcome.items)
         return {run.item_id: run.at_samples / 8 for run in reversed(runs)}
 
     def commands(self, kind: str) -> list[Entry]:
@@ -82,6 +82,11 @@ class Told:
     def turn(self, item_id: str) -> Turn:
         """The report's turn that is that item."""
         return next(turn for turn in self.report.turns if turn.item_id == item_id)
+
+    def restored(self, session: int = 1) -> list[tuple[str, str]]:
+        """What a later session of the model (the second: 1) knows of the ones before it: who, and what."""
+        items = self.outcome.models[session].conversation.items
+        return [(item.role, item.text) for item in items if item.response_id is None and item.is_told]
 
     def ends(self, how: str, because: str = "") -> None:
         """The call ended like this, and the reason given says so."""
@@ -187,8 +192,9 @@ class Story(msgspec.Struct, frozen=True):
         assert outcome.ended is not None, f"{self.name}: the call did not end"
         assert outcome.edge.refused == [], f"{self.name}: Twilio would refuse {outcome.edge.refused}"
         assert told.commands("fault") == [], f"{self.name}: {told.commands('fault')}"
-        codes = tuple(error["code"] for error in outcome.model.errors)
-        assert codes == self.errors, f"{self.name}: the model answered with {outcome.model.errors}"
+        errors = [error for model in outcome.models or [outcome.model] for error in model.errors]
+        codes = tuple(error["code"] for error in errors)
+        assert codes == self.errors, f"{self.name}: the model answered with {errors}"
         self.expect(told)
         return outcome
 

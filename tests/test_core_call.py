@@ -197,12 +197,12 @@ def test_a_caller_who_is_gone_without_stop_was_dropped() -> None:
     assert harness.take() == ["end dropped: the caller's socket closed (1006) without stop"]
 
 
-def test_a_model_that_closes_ends_the_call() -> None:
+def test_a_model_that_closes_for_good_ends_the_call() -> None:
     harness = in_call()
-    harness.engine(build.leg_closed("model", code=1001, reason="session_expired"))
+    harness.engine(build.leg_closed("model", code=4000, reason="beta_api_shape_disabled"))
     assert harness.take() == ["close caller 1000 model_closed"]
     harness.engine(build.leg_closed("caller"))
-    assert harness.take() == ["end model_closed: the model's socket closed (1001): session_expired"]
+    assert harness.take() == ["end model_closed: the model's socket closed (4000): beta_api_shape_disabled"]
 
 
 def test_a_model_that_cannot_be_reached_ends_the_call() -> None:
@@ -261,7 +261,7 @@ def test_a_hang_up_before_the_leg_is_open_ends_at_once() -> None:
 # Faults
 
 
-def boom(*_: object) -> None:
+def boom(*_: object, **__: object) -> None:
     raise ZeroDivisionError("a bug")
 
 

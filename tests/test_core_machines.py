@@ -32,7 +32,7 @@ MACHINES: dict[str, tuple[Table, type[Enum], type[Enum], Enum]] = {
 }
 LAST = {
     "call": {Calling.ENDED},
-    "socket": {Socket.CLOSED},
+    "socket": set(),
     "session": set(),
     "response": {Generating.DONE},
     "playout": {Playing.SETTLED},
@@ -70,6 +70,13 @@ def test_only_last_states_are_for_ever(name: str) -> None:
 
 def test_after_reads_the_table() -> None:
     assert after(machines.RESPONSE, Generating.GENERATING, ResponseFact.CUT) is Generating.CUT
+
+
+def test_nothing_but_a_new_dial_brings_a_closed_leg_back() -> None:
+    row = machines.SOCKET[Socket.CLOSED]
+    assert {fact: state for fact, state in row.items() if state is not Socket.CLOSED} == {
+        machines.SocketFact.DIALLED: Socket.DIALLING
+    }
 
 
 def test_a_late_fact_does_not_bring_anything_back() -> None:

@@ -31,6 +31,7 @@ FROM_TWILIO: dict[str, events.AnyEvent] = {
         encoding="audio/x-mulaw",
         sample_rate=8000,
         channels=1,
+        parameters={"order": "bakery"},
     ),
     "media": events.CallerAudio(5, QUIET),
     "mark": events.MarkEchoed("my label"),
@@ -257,6 +258,13 @@ def test_a_broken_frame_from_the_model_is_malformed(frame: str, kind: str | None
     assert (found, type(event)) == (kind or "input_audio_buffer.speech_started", events.Malformed)
 
 
+RESTORED: list[tuple[dict[str, object], str | None]] = [
+    ({"id": "u", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Bread."}]}, None),
+    ({"id": "a", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Yes."}]}, "u"),
+    ({"id": "f", "type": "function_call", "call_id": "c", "name": "price", "arguments": "{}"}, "root"),
+    ({"id": "o", "type": "function_call_output", "call_id": "c", "output": "4"}, "f"),
+]
+"""Items as `core.restoring` makes them."""
 ALL_MODEL_COMMANDS: list[commands.ModelCommand] = [
     commands.UpdateSession("session", session_config(CallSettings())),
     commands.UpdateSession(
@@ -273,6 +281,8 @@ ALL_MODEL_COMMANDS: list[commands.ModelCommand] = [
     commands.UpdateSession("session", session_config(CallSettings(transcription_model=None))),
     commands.AppendAudio(QUIET, 1),
     commands.CreateResponse("greeting", 'Say "hello".'),
+    commands.CreateResponse("resume-1", None),
+    *(commands.CreateItem(f"restore-{number}", item, place) for number, (item, place) in enumerate(RESTORED)),
     commands.CancelResponse("cancel-1", "resp_1"),
     commands.TruncateItem("truncate-2", "item_1", 0, 340),
     commands.DeleteItem("delete-3", "item_1"),
@@ -348,7 +358,7 @@ def test_recorded_frames_decode_and_come_back() -> None:
     [
         ('{"type":"leg.opened","leg":"caller"}', events.LegOpened("caller")),
         ('{"type":"leg.closed","leg":"model","code":null,"reason":""}', events.LegClosed("model", None, "")),
-        ('{"type":"leg.failed","leg":"model","status":401,"reason":"no"}', events.LegFailed("model", 401, "no")),
+        ('{"type":"leg.failed","leg":"model","status":401,"reason":"no"}', events.LegFailed("model", 401, "no", "")),
         ('{"type":"timer.due"}', events.TimerDue()),
         ('{"type":"outbox.full","leg":"caller"}', events.OutboxFull("caller")),
         (

@@ -87,7 +87,7 @@ def test_an_item_cut_in_the_making_is_searched_as_far_as_a_second_beyond_the_ear
     harness.take()
     harness.model(build.speech_started(0))
     harness.run(700)
-    high = harness.call.conversation.items["item_1"].heard_samples_max // 8
+    high = harness.call.conversation.items["item_1"].reach_samples // 8
     (search,) = asked(harness)[2:]
     assert search == f"align item_1 {high + 1_000} open: One two three"
     harness.tell(found("One two three", 200, 480, 700))
@@ -158,7 +158,7 @@ def test_proof_that_comes_after_an_estimate_needs_no_other_search() -> None:
     late, harness.ear.echoes = harness.ear.echoes, []
     harness.run(1_700)
     harness.wake()
-    high = harness.call.conversation.items["item_1"].heard_samples_max // 8
+    high = harness.call.conversation.items["item_1"].reach_samples // 8
     assert asked(harness)[-1] == f"align item_1 {high + 1_000} open: {TEXT}"
     harness.tell(found(TEXT, 200, 480, 580, 900))
     assert (turn(harness).heard_ms, heard(harness)) == (500, "One two")

@@ -32,10 +32,13 @@ CORE_FLOORS = (
     "heard.found",
     "heard.aligner",
     "heard",
-    "commands conversation events stream_clock",
+    "bounds commands echoes events stream_clock",
+    "conversation model_leg",
     "asked playout provenance session wire_caller wire_engine wire_model words",
     "hearing record turns wire_sent wire_session",
     "barge_in reading talking",
+    "dialogue restoring",
+    "comeback",
     "call overhearing",
     "overheard",
     "reconfigure report",
@@ -71,6 +74,7 @@ REACH = {
     "engine.__main__": "engine.cli",
     "engine.demo": "engine engine.core engine.log engine.sim engine.demo replay",
     "engine.bench": "engine engine.core engine.log engine.sim engine.bench replay",
+    "engine.soak": "engine engine.core engine.log engine.sim engine.soak replay",
     "replay": "engine.core engine.log replay",
 }
 """Which part may import which. A module belongs to the longest name here that begins its own: `engine` is the shell."""

@@ -132,6 +132,12 @@ class BargeIn:
         self._owed.pop(response.response_id, None)
         return [command for item in response.items for command in self.item_done(item)]
 
+    def response_lost(self, response: Response) -> None:
+        """Nor of this one, of which the model will not say so, and which it does not remember."""
+        self._owed.pop(response.response_id, None)
+        for item in response.items:
+            self.item_done(item, is_whole=False)
+
     def answered(self, item_id: str, audio_end_ms: int | None) -> None:
         """The model did what it was told about an item: shortened it to `audio_end_ms`, or (None) removed it."""
         item = self._conversation.items.get(item_id)
@@ -165,6 +171,8 @@ class BargeIn:
     def _mend(self, item: Item) -> list[Command]:
         if not (item.is_cut and item.is_done and item.is_speech) or self.is_unsettled(item):
             return []
+        if not self._conversation.is_at_model(item):
+            return []  # the next session is told what was heard, and nothing else
         before = item.repair or Repair("none", outcome="ok")
         if before.action == "delete":
             return []

@@ -4,9 +4,10 @@ A step decodes one input to an event, hands it to the part that it concerns, and
 It awaits nothing, reads no clock, draws no lot: the same inputs give the same commands, byte for byte, in any
 process.
 
-The parts: `session` (the model is configured, the caller's audio goes in), `talking` (the model's audio goes out),
-`hearing` (what of it reached the ear), `barge_in` (what an interruption asks for), `conversation` (all items). This
-file holds the rest: routing, the legs, the timers and the end.
+The parts: `session` (the model is configured, the caller's audio goes in), `dialogue` (what the model says, its audio
+going out), `hearing` (what of it reached the ear), `barge_in` (what an interruption asks for), `comeback` (the model
+leg is lost and dialled again), `conversation` (all items). This file holds the rest: routing, the caller leg, the
+timers and the end.
 
 A bug in here must not take the evidence with it: whatever a step raises becomes a `Fault`, the call ends, and a replay
 of the log meets the same fault at the same entry.
@@ -19,22 +20,17 @@ import msgspec
 from engine.core import events as ev
 from engine.core import wire_caller, wire_engine, wire_model
 from engine.core.barge_in import MS, BargeIn
-from engine.core.commands import CloseLeg, Command, DialModel, EndCall, Fault
+from engine.core.bounds import CallerBounds
+from engine.core.comeback import Comeback
+from engine.core.commands import CloseLeg, Command, EndCall, Fault
 from engine.core.conversation import Conversation
+from engine.core.dialogue import Dialogue
 from engine.core.entries import Leg, is_too_deep
 from engine.core.hearing import Hearing
-from engine.core.machines import (
-    CALL,
-    SOCKET,
-    CallFact,
-    Calling,
-    ResponseFact,
-    Socket,
-    SocketFact,
-    after,
-    is_over,
-)
+from engine.core.machines import CALL, SOCKET, CallFact, Calling, Socket, SocketFact, after, is_over
+from engine.core.model_leg import CLOSE_NORMAL, EXPIRED, FATAL_CODES, Absence, ModelLeg, is_fatal
 from engine.core.names import Names
+from engine.core.restoring import Restoring
 from engine.core.session import SESSION_EVENT_ID, ModelSession
 from engine.core.settings import CallSettings
 from engine.core.talking import Speaker
@@ -45,14 +41,8 @@ CALL_SID = re.compile(r"CA[0-9A-Za-z]{32}")
 """A call's SID becomes a file name, so nothing else passes (https://www.twilio.com/docs/glossary/what-is-a-sid)."""
 ENCODING, SAMPLE_RATE, CHANNELS = "audio/x-mulaw", 8000, 1
 
-CLOSE_NORMAL = 1000
 CLOSE_CODES = {"refused": 1008, "fault": 1011, "model_failed": 1011}
 """How the caller's socket is closed, by how the call ended (https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)."""
-
-FATAL_CODES = frozenset(
-    {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "model_not_found"}
-)
-"""Errors after which the model will never speak."""
 
 
 class Step(msgspec.Struct, gc=False):
@@ -72,25 +62,38 @@ class Call:
         self.stream_sid: str | None = None
         self.account_sid: str | None = None
         self.state = Calling.AWAITING_START
-        self.caller, self.model = Socket.ABSENT, Socket.ABSENT
+        self.caller = Socket.ABSENT
         self.how_ended: str | None = None
         self.why_ended = ""
         self.malformed: dict[str, int] = {"caller": 0, "model": 0, "engine": 0}
         self.errors: list[str] = []
         self.at_ns = 0
-        self._frames_before_start = 0
+        self._bounds = CallerBounds(settings)
         self._heard_caller_ns = 0
         self._idle_ns_max = settings.limits.idle_ms_max * MS
-        self._ready_by_ns: int | None = None
+        self._start_refusal: str | None = None
         self._seq = 0
-        names = Names()
-        self.conversation = Conversation()
-        self.hearing = Hearing()
+        names = self._names = Names()
+        self.conversation, self.hearing = Conversation(), Hearing(rules=settings.rules)
         self.session = ModelSession(settings)
+        self.model_leg = ModelLeg(settings)
         self.turns = CallerTurns(self.conversation, self.session, settings.vad)
         self.barge_in = BargeIn(self.hearing, self.conversation, names, settings.limits)
         self.words = Words(self.conversation, self.barge_in.is_unsettled, settings.limits)
         self._speaker = Speaker(self.hearing, names.mark, settings.mark_every_ms)
+        self._dialogue = Dialogue(self.conversation, self.turns, self.barge_in, self.words, self._speaker, self.errors)
+        self._restoring = Restoring(self.conversation, self.hearing, self.barge_in, self.words, names)
+        self._comeback = Comeback(self.model_leg, self.session, self.turns, self.barge_in, self._restoring)
+
+    @property
+    def model(self) -> Socket:
+        """The model leg's socket."""
+        return self.model_leg.socket
+
+    @property
+    def absences(self) -> list[Absence]:
+        """The times without the model."""
+        return self.model_leg.absences
 
     @property
     def ended(self) -> bool:
@@ -103,7 +106,12 @@ class Call:
         kind = "unreadable"
         try:
             kind, event = self._decode(leg, body, audio)
-            commands = self._caller_audio(event) if type(event) is ev.CallerAudio else self._route(event)
+            if leg == "caller" and self._bounds.is_flood(at_ns):
+                commands = self._end("limit", self._bounds.flood)
+            elif leg == "model" and self.model is Socket.CLOSING and self.state is Calling.LIVE:
+                commands = []  # of a session that was given up
+            else:
+                commands = self._caller_audio(event) if type(event) is ev.CallerAudio else self._route(event)
         except Exception as error:
             self.words.give_up()
             commands = [Fault(f"{type(error).__name__}: {error}"), *self._close("fault", "a bug in the core")]
@@ -116,7 +124,7 @@ class Call:
             return "malformed", ev.Malformed(leg, "nested too deeply")
         if leg == "caller":
             return wire_caller.decode(body, audio)
-        return wire_model.decode(body, audio) if leg == "model" else wire_engine.decode(body)
+        return wire_model.decode(body, audio) if leg == "model" else wire_engine.decode(body, audio)
 
     def _caller_audio(self, event: ev.CallerAudio) -> list[Command]:
         if self.state is not Calling.LIVE:
@@ -141,15 +149,20 @@ class Call:
             case ev.HangUpAsked():
                 return self._end("shutdown" if event.reason == "shutdown" else "hangup", event.reason)
             case ev.OutboxFull():
-                return self._end("limit", f"outbox full: the {event.leg} leg reads too slowly")
+                return self._limit(event.leg, f"outbox full: the {event.leg} leg reads too slowly")
             case ev.LimitReached():
-                return self._end("limit", f"{event.limit}: {event.value} is over {event.max}")
+                return self._limit(event.limit.partition("_")[0], f"{event.limit}: {event.value} is over {event.max}")
+            case ev.StartRefused():
+                self._start_refusal = event.reason
+                return []
             case ev.TimerDue():
                 return [*self._timer_due(), *self.words.due()]
             case ev.ItemAligned() | ev.ItemUnaligned():
                 self.errors += self.words.answered(event)
                 return [*self.words.due(), *self._over()]
-        return [*self._live(event), *self.words.due()] if self.state is Calling.LIVE else self._before_start()
+        if self.state is not Calling.LIVE:
+            return self._before_start()
+        return [*self._live(event), *self._comeback.go_on(), *self.words.due()]
 
     def _live(self, event: ev.AnyEvent) -> list[Command]:
         """Speech, and the echoes of speech: what matters only while the call is up."""
@@ -164,6 +177,7 @@ class Call:
                 return self.barge_in.echoed(flushed, at_ns)
             case ev.SpeechStarted():
                 onset_at = self.turns.started(event, self.hearing.stream.now(at_ns))
+                self._restoring.owe_answer(False)
                 return self.barge_in.interrupt(stream_sid, at_ns, onset_at, model_cancels=self.session.interrupts)
             case ev.DtmfPressed() | ev.OperatorInterrupted() if self.hearing.playout.is_unplayed:
                 return self.barge_in.interrupt(stream_sid, at_ns, None, model_cancels=False)
@@ -171,68 +185,21 @@ class Call:
                 self.turns.stopped(event)
                 return self.barge_in.speech_stopped(at_ns)
             case ev.ItemAudio():
-                return self._item_audio(event)
+                return self._dialogue.audio(event, stream_sid, self._seq, at_ns)
             case ev.ResponseDone():
-                return self._response_done(event)
+                return self._dialogue.response_done(event, stream_sid, at_ns)
+            case ev.ItemDone():
+                return self._dialogue.item_done(event, stream_sid, at_ns)
             case ev.SessionCreated():
                 return self.session.created()
             case ev.SessionUpdated():
                 return self._session_updated(event)
             case ev.ModelError():
                 return self._model_error(event)
-        return self._conversation_news(event)
-
-    def _conversation_news(self, event: ev.AnyEvent) -> list[Command]:
-        """The conversation as the model keeps it."""
-        conversation = self.conversation
-        match event:
-            case ev.CallerTranscript():
-                self.turns.transcribed(event)
-            case ev.ItemTranscript():
-                _, item = conversation.response_item(event.response_id, event.item_id)
-                item.say(event.content_index, event.text, event.final)
-                self.words.touch(item)
-            case ev.ItemAdded():
-                item = conversation.item(event.item_id)
-                item.kind, item.role = event.kind, event.role
-                conversation.place(item, event.previous_item_id)
-            case ev.ResponseItemAdded() if event.response_id:
-                response, item = conversation.response_item(event.response_id, event.item_id)
-                item.kind, item.is_cut = event.kind, item.is_cut or response.was_cut
-            case ev.ItemDone():
-                item = conversation.item(event.item_id)
-                return [*self._finish(), *self.barge_in.item_done(item, is_whole=event.is_whole)]
-            case ev.ItemTruncated():
-                self.barge_in.answered(event.item_id, event.audio_end_ms)
-            case ev.ItemDeleted():
-                self.barge_in.answered(event.item_id, None)
-            case ev.ResponseCreated():
-                conversation.response(event.response_id)
+            case ev.WordLoaded():
+                return self._say_word(event.audio)
+        self._dialogue.news(event)
         return []
-
-    def _item_audio(self, event: ev.ItemAudio) -> list[Command]:
-        response, item = self.conversation.response_item(event.response_id, event.item_id)
-        if not item.generated_samples:
-            item.content_index = event.content_index
-        item.grow(event.audio)
-        self.words.touch(item)
-        item.is_cut = item.is_cut or response.was_cut
-        if item.is_cut or self.stream_sid is None:
-            return []
-        return self._speaker.play(self.stream_sid, item, event.audio, self._seq, self.at_ns)
-
-    def _response_done(self, event: ev.ResponseDone) -> list[Command]:
-        response = self.conversation.response(event.response_id)
-        if event.status == "cancelled":
-            # News of the cancel can come before news of the speech that caused it.
-            response.fact(ResponseFact.CUT)
-            for item in response.items:
-                item.is_cut = item.is_cut or not item.sent_samples
-        response.fact(ResponseFact.DONE)
-        response.status, response.reason = event.status, event.reason
-        if event.status == "failed":
-            self.errors.append(f"response failed: {event.reason}")
-        return [*self._finish(), *self.barge_in.response_done(response)]
 
     def _finish(self) -> list[Command]:
         return self._speaker.finish(self.stream_sid, self.at_ns) if self.stream_sid is not None else []
@@ -241,15 +208,14 @@ class Call:
         refusal = self.session.refusal(event)
         if refusal is not None:
             return self._end("model_failed", refusal)
-        commands = self.session.updated(event)
-        if self.session.is_ready:
-            self._ready_by_ns = None
-        return commands
+        return self._comeback.back(self.at_ns) if self.session.updated(event) else []
 
     def _model_error(self, event: ev.ModelError) -> list[Command]:
         self.errors.append(f"{event.code}: {event.message}")
         if event.code in FATAL_CODES or (event.event_id == SESSION_EVENT_ID and not self.session.is_ready):
             return self._end("model_failed", f"{event.code}: {event.message}")
+        if event.code == EXPIRED and self.model_leg.is_redialled:
+            return self._lost(f"{event.code}: {event.message}", close=True)
         self.barge_in.refused(event.event_id)
         return []
 
@@ -263,19 +229,17 @@ class Call:
         if (event.encoding, event.sample_rate, event.channels) != (ENCODING, SAMPLE_RATE, CHANNELS):
             sent = f"{event.encoding}, {event.sample_rate} Hz, {event.channels} channel(s)"
             return self._end("refused", f"the stream is {sent}; only {ENCODING}, {SAMPLE_RATE} Hz, mono can be counted")
+        if self._start_refusal is not None:
+            return self._end("refused", self._start_refusal)
         self.state = after(CALL, self.state, CallFact.STARTED)
-        self.model = after(SOCKET, self.model, SocketFact.DIALLED)
-        self._ready_by_ns = self.at_ns + self.settings.limits.ready_ms_max * MS
-        return [DialModel(self.settings.model)]
+        return self.model_leg.dial(self.at_ns)
 
     def _before_start(self) -> list[Command]:
         """A frame that says nothing while the call is not up: before it, such frames are bounded."""
         if self.state is not Calling.AWAITING_START:
             return []
-        self._frames_before_start += 1
-        if self._frames_before_start > self.settings.limits.frames_before_start_max:
-            return self._end("refused", f"frames_before_start_max: {self._frames_before_start} frames and no start")
-        return []
+        refusal = self._bounds.before_start()
+        return [] if refusal is None else self._end("refused", refusal)
 
     def _timer_due(self) -> list[Command]:
         limits, at_ns = self.settings.limits, self.at_ns
@@ -286,16 +250,21 @@ class Call:
             return self._over()
         if at_ns >= self._heard_caller_ns + self._idle_ns_max:
             return self._end("limit", f"idle_ms_max: no frame from Twilio for {limits.idle_ms_max} ms")
-        if self._ready_by_ns is not None and at_ns >= self._ready_by_ns:
-            return self._end("model_failed", f"ready_ms_max: the model was not ready within {limits.ready_ms_max} ms")
-        return self.barge_in.timer_due(at_ns)
+        if self.model_leg.is_late(at_ns):
+            why = f": {self.model_leg.why_away}" if self.model_leg.why_away else ""
+            late = f"ready_ms_max: the model was not ready within {limits.ready_ms_max} ms{why}"
+            return self._end("model_failed", late)
+        commands = self.barge_in.timer_due(at_ns)
+        if self.model_leg.is_old(at_ns, is_quiet=self._comeback.is_quiet):
+            return [*commands, *self._lost("renew_ms: its session is old", close=True)]
+        return [*commands, *self.model_leg.due(at_ns, is_silent=not self.hearing.playout.is_unplayed)]
 
     def _wake_at_ns(self) -> int | None:
         if self.state is Calling.LIVE:
             wake_at_ns = self._heard_caller_ns + self._idle_ns_max
-            ready_by_ns, deadline_ns = self._ready_by_ns, self.barge_in.deadline_ns
-            if ready_by_ns is not None and ready_by_ns < wake_at_ns:
-                wake_at_ns = ready_by_ns
+            due_ns, deadline_ns = self.model_leg.deadline_ns, self.barge_in.deadline_ns
+            if due_ns is not None and due_ns < wake_at_ns:
+                wake_at_ns = due_ns
             if deadline_ns is not None and deadline_ns < wake_at_ns:
                 wake_at_ns = deadline_ns
             return wake_at_ns
@@ -303,28 +272,61 @@ class Call:
         return self.settings.limits.start_ms_max * MS if is_awaiting else self.words.deadline_ns
 
     def _leg(self, event: ev.LegOpened | ev.LegClosed | ev.LegFailed) -> list[Command]:
-        fact = SocketFact.OPENED if isinstance(event, ev.LegOpened) else SocketFact.GONE
-        if event.leg == "caller":
-            self.caller = after(SOCKET, self.caller, fact)
+        if event.leg != "caller":
+            return self._model_leg(event)
+        if isinstance(event, ev.LegOpened):
+            self.caller = after(SOCKET, self.caller, SocketFact.OPENED)
+            return []
+        self.caller = after(SOCKET, self.caller, SocketFact.GONE)
+        code = event.code if isinstance(event, ev.LegClosed) else None
+        return self._end("dropped", f"the caller's socket closed ({code}) without stop")
+
+    def _model_leg(self, event: ev.LegOpened | ev.LegClosed | ev.LegFailed) -> list[Command]:
+        leg = self.model_leg
+        if isinstance(event, ev.LegOpened):
+            leg.opened(self.at_ns)
+            return []
+        was_given_up = leg.socket is Socket.CLOSING
+        leg.gone()
+        if isinstance(event, ev.LegFailed):
+            ended, reason = "model_failed", f"the model cannot be reached: {event.reason}"
         else:
-            self.model = after(SOCKET, self.model, fact)
-            if fact is SocketFact.GONE:
-                self.session.lost()
-        match event:
-            case ev.LegOpened():
-                return []
-            case ev.LegFailed():
-                return self._end("model_failed", f"the model cannot be reached: {event.reason}")
-            case ev.LegClosed() if event.leg == "caller":
-                return self._end("dropped", f"the caller's socket closed ({event.code}) without stop")
-            case _:
-                return self._end("model_closed", f"the model's socket closed ({event.code}): {event.reason}")
+            ended, reason = "model_closed", f"the model's socket closed ({event.code}): {event.reason}"
+        if self.state is not Calling.LIVE or not leg.is_redialled or (is_fatal(event) and not was_given_up):
+            self.session.lost()
+            return self._end(ended, reason)
+        commands = [] if was_given_up else self._lost(reason)
+        return commands if self.how_ended is not None else [*commands, *leg.redial(self.at_ns)]
+
+    def _lost(self, reason: str, *, close: bool = False) -> list[Command]:
+        """The model leg is gone, or (`close`) is not worth keeping, while the call goes on."""
+        leg = self.model_leg
+        if close and leg.socket is not Socket.OPEN:
+            return []
+        self._comeback.lose(self._seq, self.at_ns, reason)
+        self.errors.append(f"the model leg was lost: {reason}")
+        if leg.losses > self.settings.limits.model_losses_max:
+            return self._end("model_closed", f"model_losses_max: lost {leg.losses} times: {reason}")
+        return [*self._finish(), *(leg.close("") if close else [])]
+
+    def _limit(self, leg: str, reason: str) -> list[Command]:
+        """A bound of the shell bit. The call can do without its model leg for a while, not without its caller's."""
+        if leg == "model" and self.model_leg.is_redialled and self.state is Calling.LIVE:
+            return self._lost(reason, close=True)
+        return self._end("limit", reason)
+
+    def _say_word(self, audio: bytes) -> list[Command]:
+        item = self._comeback.word(self._names.word(), audio)
+        if item is None or self.stream_sid is None:
+            return []
+        self.words.touch(item)
+        return [*self._speaker.play(self.stream_sid, item, audio, self._seq, self.at_ns), *self._finish()]
 
     def _end(self, ended: str, reason: str) -> list[Command]:
         """Bring the call to its end. The first reason stands."""
         if self.how_ended is not None:
             return self._over()
-        self.hearing.hang_up(self.at_ns)
+        self.hearing.hang_up(self.at_ns, is_stop=ended == "stop")
         return [*self.words.end(self.at_ns), *self._close(ended, reason)]
 
     def _close(self, ended: str, reason: str) -> list[Command]:
@@ -333,9 +335,7 @@ class Call:
         if self.how_ended is None:
             self.how_ended, self.why_ended = ended, reason
             self.state = after(CALL, self.state, CallFact.ENDING)
-            if self.model in (Socket.DIALLING, Socket.OPEN):
-                self.model = after(SOCKET, self.model, SocketFact.CLOSE_ASKED)
-                commands.append(CloseLeg("model", CLOSE_NORMAL, ""))
+            commands += self.model_leg.close("")
             if self.caller is Socket.OPEN:
                 self.caller = after(SOCKET, self.caller, SocketFact.CLOSE_ASKED)
                 commands.append(CloseLeg("caller", CLOSE_CODES.get(ended, CLOSE_NORMAL), ended))

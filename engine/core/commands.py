@@ -52,11 +52,19 @@ class AppendAudio(msgspec.Struct, frozen=True, gc=False):
     source: int
 
 
-class CreateResponse(msgspec.Struct, frozen=True):
-    """Ask the model to speak now."""
+class CreateItem(msgspec.Struct, frozen=True):
+    """Put an item into the model's conversation. `item` is the GA item object; None for `previous_item_id`: last."""
 
     event_id: str
-    instructions: str
+    item: dict[str, object]
+    previous_item_id: str | None
+
+
+class CreateResponse(msgspec.Struct, frozen=True):
+    """Ask the model to speak now. Without instructions: by those of its session."""
+
+    event_id: str
+    instructions: str | None
 
 
 class CancelResponse(msgspec.Struct, frozen=True):
@@ -89,6 +97,10 @@ class AlignItem(msgspec.Struct, frozen=True):
     work: Work
 
 
+class LoadWord(msgspec.Struct, frozen=True):
+    """Bring the audio of what the caller is told while the model is away (`WordLoaded`)."""
+
+
 class CloseLeg(msgspec.Struct, frozen=True):
     """Close one WebSocket. For the model leg also: give up a dial that is under way."""
 
@@ -111,6 +123,6 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 CallerCommand = PlayAudio | PlaceMark | ClearPlayout
-ModelCommand = UpdateSession | AppendAudio | CreateResponse | CancelResponse | TruncateItem | DeleteItem
-EngineCommand = DialModel | AlignItem | CloseLeg | EndCall | Fault
+ModelCommand = UpdateSession | AppendAudio | CreateItem | CreateResponse | CancelResponse | TruncateItem | DeleteItem
+EngineCommand = DialModel | AlignItem | LoadWord | CloseLeg | EndCall | Fault
 Command = CallerCommand | ModelCommand | EngineCommand

@@ -15,11 +15,17 @@ from typing import Literal
 import msgspec
 
 from engine.core.audio import SAMPLES_PER_MS, ms_of
+from engine.core.events import FunctionPart
 from engine.core.heard import Alignment, Features
 from engine.core.machines import RESPONSE, Generating, ResponseFact, after
 
 Action = Literal["truncate", "delete", "none"]
 Outcome = Literal["ok", "error", "pending"]
+
+
+NO_SESSION = 0
+LOST = "lost"
+"""The status of a response whose session ended before it did. The vendor's own words for a status are others."""
 
 
 class Repair(msgspec.Struct):
@@ -44,13 +50,23 @@ class Item(msgspec.Struct, eq=False):
     item_id: str
     kind: str = "message"
     role: str | None = None
+    session: int = 1
+    """The model's session that it was made in; NO_SESSION for what no model made."""
+    restored_in: int = 0
+    """The last session that was told of it, as text."""
+    is_unsaid: bool = False
+    """There was nothing to tell of it then."""
+    is_resent: bool = False
+    """The caller's speech, handed to the next session once more: it is an item there."""
+    function: FunctionPart | None = None
+    """Of a function call, or of its output."""
     response_id: str | None = None
     content_index: int = 0
     """Of its first audio, as a truncate names it. All its audio, in the order of arrival, is one timeline."""
     transcript: str = ""
     """What its parts say, joined in their order."""
     transcript_final: bool = False
-    """No part's words are still coming."""
+    """No words of it are still coming."""
     parts: dict[int, PartText] = {}
     """The words of each part that is spoken, by content index. A part of text alone is not spoken and is none."""
     is_done: bool = False
@@ -66,6 +82,8 @@ class Item(msgspec.Struct, eq=False):
     """Heard beyond what is proven, as judged at an interruption or at the call's end, with its bounds."""
     tail_low: int = 0
     tail_high: int = 0
+    tail_reach: int = 0
+    """Up to the mark that did not come back: words are looked for until there."""
     features: Features = msgspec.field(default_factory=Features)
     """What is kept of its audio, to find its words in."""
     alignment: Alignment | None = None
@@ -90,6 +108,11 @@ class Item(msgspec.Struct, eq=False):
     def heard_samples_max(self) -> int:
         """What can have been heard at the most."""
         return min(self.proven_samples + self.tail_high, self.generated_samples)
+
+    @property
+    def reach_samples(self) -> int:
+        """Until where words are looked for in it, while it is not whole."""
+        return min(self.proven_samples + self.tail_reach, self.generated_samples)
 
     @property
     def was_interrupted(self) -> bool:
@@ -136,17 +159,19 @@ class Item(msgspec.Struct, eq=False):
         after, after_at = self.anchors[index]
         return max(before_at, after_at - (after - samples))
 
-    def guess(self, tail: int, low: int, high: int, at: int) -> None:
-        """Beyond what is known so far, `tail` more samples were heard, at least `low` and at most `high`."""
+    def guess(self, tail: int, low: int, high: int, reach: int, at: int) -> None:
+        """Beyond what is known so far, `tail` more samples were heard, at least `low` and at most `high`; `reach` are
+        those up to the next mark."""
         self.tail_samples += tail
         self.tail_low += low
         self.tail_high += high
+        self.tail_reach += reach
         if tail:
             self.ended_at = at
 
     def forget_guess(self) -> None:
         """A better guess is coming."""
-        self.tail_samples = self.tail_low = self.tail_high = 0
+        self.tail_samples = self.tail_low = self.tail_high = self.tail_reach = 0
 
     def generated_ms(self) -> int:
         """Whole milliseconds of audio that the model has of it: the most that a truncate may ask for."""
@@ -188,21 +213,53 @@ class Conversation(msgspec.Struct):
     items: dict[str, Item] = {}
     order: list[Item] = []
     responses: dict[str, Response] = {}
+    session: int = 1
+    """The model's sessions are counted: one that is lost has a next one, which begins without any items."""
 
     def item(self, item_id: str) -> Item:
         """The item of that id; a new one, last in the order, if it was never heard of."""
         found = self.items.get(item_id)
         if found is None:
-            found = self.items[item_id] = Item(item_id)
+            found = self.items[item_id] = Item(item_id, session=self.session)
             self.order.append(found)
         return found
 
+    def is_at_model(self, item: Item) -> bool:
+        """Whether the model has the item itself, with its audio: what can be truncated and deleted."""
+        return item.session == self.session
+
+    def said(self, item_id: str, text: str, audio: bytes) -> Item:
+        """A new item that no model made: what we say to the caller ourselves."""
+        item = self.item(item_id)
+        item.session, item.role = NO_SESSION, "assistant"
+        item.say(0, text, final=True)
+        item.grow(audio)
+        item.is_done = item.is_whole = True
+        return item
+
+    def lost(self) -> list[Response]:
+        """The session is gone. Returns the responses that it was still generating, which are done now."""
+        self.session += 1
+        responses = self.generating()
+        for response in responses:
+            response.fact(ResponseFact.DONE)
+            response.status = LOST
+        return responses
+
     def place(self, item: Item, previous_item_id: str | None) -> None:
-        """Put an item behind the one it follows. Without a known predecessor it stays where it is."""
+        """Put an item behind the one it follows. Without a known predecessor it stays where it is; so does one of an
+        earlier session, which has its place."""
         previous = self.items.get(previous_item_id or "")
-        if previous is not None and previous is not item:
+        if previous is not None and previous is not item and self.is_at_model(item):
             self.order.remove(item)
-            self.order.insert(self.order.index(previous) + 1, item)
+            index = self.order.index(previous) + 1
+            while index < len(self.order) and self._is_awaited(self.order[index]):
+                index += 1
+            self.order.insert(index, item)
+
+    def _is_awaited(self, item: Item) -> bool:
+        """Whether this is an item of an earlier session that this one will be told of, at its place."""
+        return item.session < self.session and item.restored_in < self.session
 
     def response(self, response_id: str) -> Response:
         """The response of that id, begun now if it was never heard of."""

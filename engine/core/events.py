@@ -43,6 +43,8 @@ class StreamStarted(Event, frozen=True, gc=False):
     encoding: str
     sample_rate: int
     channels: int
+    parameters: dict[str, str] = {}
+    """What the TwiML gave to the stream (https://www.twilio.com/docs/voice/twiml/stream#custom-parameters)."""
 
 
 class CallerAudio(Event, frozen=True, gc=False):
@@ -97,6 +99,15 @@ class SpeechStopped(Event, frozen=True, gc=False):
     item_id: str
 
 
+class FunctionPart(Event, frozen=True, gc=False):
+    """What an item of kind `function_call` (name, arguments) or `function_call_output` (output) says."""
+
+    call_id: str
+    name: str
+    arguments: str
+    output: str
+
+
 class ItemAdded(Event, frozen=True, gc=False):
     """An item took its place in the conversation, after `previous_item_id`."""
 
@@ -104,6 +115,7 @@ class ItemAdded(Event, frozen=True, gc=False):
     previous_item_id: str | None
     kind: str
     role: str | None
+    function: FunctionPart | None = None
 
 
 class ItemDone(Event, frozen=True, gc=False):
@@ -111,6 +123,7 @@ class ItemDone(Event, frozen=True, gc=False):
 
     item_id: str
     is_whole: bool
+    function: FunctionPart | None = None
 
 
 class ItemTruncated(Event, frozen=True, gc=False):
@@ -201,11 +214,13 @@ class LegClosed(Event, frozen=True, gc=False):
 
 
 class LegFailed(Event, frozen=True, gc=False):
-    """A dial did not lead to a WebSocket. `status`: the HTTP status, if it came that far."""
+    """A dial did not lead to a WebSocket. `status`: the HTTP status, if it came that far; `code`: the vendor's name for
+    what is wrong, if it gave one."""
 
     leg: str
     status: int | None
     reason: str
+    code: str
 
 
 class ItemAligned(Event, frozen=True, gc=False):
@@ -220,6 +235,18 @@ class ItemUnaligned(Event, frozen=True, gc=False):
 
     item_id: str
     reason: str
+
+
+class StartRefused(Event, frozen=True, gc=False):
+    """The `start` that comes next is not to be trusted: it has no token for this call, or not a good one."""
+
+    reason: str
+
+
+class WordLoaded(Event, frozen=True, gc=False):
+    """The audio of what the caller is told while the model is away, decoded."""
+
+    audio: bytes
 
 
 class TimerDue(Event, frozen=True, gc=False):
@@ -262,6 +289,8 @@ EngineEvent = (
     | LegFailed
     | ItemAligned
     | ItemUnaligned
+    | StartRefused
+    | WordLoaded
     | TimerDue
     | OutboxFull
     | LimitReached

@@ -149,7 +149,7 @@ SOCKET = {
         SocketFact.GONE: Socket.CLOSED,
     },
     Socket.CLOSED: {
-        SocketFact.DIALLED: Socket.CLOSED,
+        SocketFact.DIALLED: Socket.DIALLING,
         SocketFact.OPENED: Socket.CLOSED,
         SocketFact.CLOSE_ASKED: Socket.CLOSED,
         SocketFact.GONE: Socket.CLOSED,

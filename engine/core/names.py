@@ -12,10 +12,16 @@ class Names(msgspec.Struct):
 
     marks: int = 0
     events: int = 0
+    words: int = 0
 
     def mark(self, prefix: str) -> str:
         self.marks += 1
         return f"{prefix}-{self.marks}"
+
+    def word(self) -> str:
+        """An item that is no model's: what the caller is told while the model is away."""
+        self.words += 1
+        return f"word-{self.words}"
 
     def event(self, prefix: str) -> str:
         self.events += 1

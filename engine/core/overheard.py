@@ -27,6 +27,8 @@ from engine.core.conversation import Conversation, Item
 from engine.core.entries import Entry
 from engine.core.hearing import Hearing
 from engine.core.machines import CALL, SOCKET, CallFact, Calling, ResponseFact, Session, Socket, SocketFact, after
+from engine.core.model_leg import Absence
+from engine.core.names import Names
 from engine.core.overhearing import Cleared, Overhearing
 from engine.core.provenance import Provenance
 from engine.core.reading import What, read
@@ -61,6 +63,7 @@ class Overheard:
         self.why_ended = ""
         self.malformed: dict[str, int] = {"caller": 0, "model": 0, "engine": 0}
         self.errors: list[str] = []
+        self.absences: list[Absence] = []
         self.at_ns = 0
         self.input_format, self.output_format = PCMU, ""
         self.conversation = Conversation()
@@ -75,6 +78,9 @@ class Overheard:
         self._seq = 0
         self._frames: dict[int, tuple[int, int]] = {}
         """Of our own log: where in the stream a caller frame began, and its length, as an append names it."""
+        self._loaded: dict[int, tuple[str, bytes]] = {}
+        """Of our own log: what the caller may be told while the model is away, and what that is called if it is."""
+        self._names = Names()
         self._last: Item | None = None
         """The item whose audio was sent last."""
         self._speech: tuple[int, int] | None = None
@@ -145,6 +151,8 @@ class Overheard:
                 self._speech_started(event)
             case ev.SpeechStopped():
                 self.turns.stopped(event)
+            case ev.WordLoaded():
+                self._loaded[self._seq] = self._names.word(), event.audio
             case ev.ModelError():
                 self.errors.append(f"{event.code}: {event.message}")
                 self.requests.refused(event)
@@ -232,6 +240,8 @@ class Overheard:
         self.model = after(SOCKET, self.model, fact)
         if fact is SocketFact.GONE:
             self.session.lost()
+            for item in (item for response in self.conversation.lost() for item in response.items):
+                _done(item, is_whole=False)
 
     # What it sent
 
@@ -261,6 +271,9 @@ class Overheard:
 
     def _play(self, command: cmd.PlayAudio) -> None:
         source = self.provenance
+        if command.source in self._loaded:
+            name, audio = self._loaded.pop(command.source)
+            source.generated(command.source, self.conversation.said(name, self.settings.away.words, audio), audio)
         if command.audio:
             parts = source.find(command.audio)
         else:
@@ -303,7 +316,7 @@ class Overheard:
         """The first reason stands."""
         if self.how_ended is None:
             self.how_ended, self.why_ended = ended, reason
-            self.overhearing.hang_up(self.at_ns)
+            self.overhearing.hang_up(self.at_ns, is_stop=ended == "stop")
             self.state = after(CALL, self.state, CallFact.OVER)
 
 

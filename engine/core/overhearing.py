@@ -25,9 +25,10 @@ import msgspec
 from engine.core.audio import FRAME_SAMPLES, samples_of
 from engine.core.barge_in import STALL_MS_MAX, Interruption
 from engine.core.conversation import Item
+from engine.core.echoes import Dated
 from engine.core.hearing import ROUND_TRIPS_MAX, Hearing
 from engine.core.machines import PLAYOUT, PlayFact, after
-from engine.core.playout import Dated, Judgement, Playout
+from engine.core.playout import Judgement, Playout
 
 GAP = 2 * FRAME_SAMPLES
 """Audio that is due later than this after the last has run out was sent into silence; less may be the line's doing."""
@@ -199,11 +200,11 @@ class Overhearing:
             if overdue >= (LOST if playout.marks else ROUND_TRIP_MAX):
                 self._suppose()
 
-    def hang_up(self, at_ns: int) -> None:
-        """The stream is over."""
+    def hang_up(self, at_ns: int, *, is_stop: bool = False) -> None:
+        """The stream is over, by Twilio's `stop` or in another way."""
         for cleared in [*self._unsettled]:
             self._settle(cleared, at_ns)
-        self.hearing.hang_up(at_ns)
+        self.hearing.hang_up(at_ns, is_stop=is_stop)
 
     def _take(self, name: str) -> Placed | None:
         """The oldest mark of that name that can still come back. Those before it in a playout came back with it."""
@@ -247,7 +248,7 @@ class Overhearing:
     def _settle(self, cleared: Cleared, at_ns: int) -> None:
         hearing, playout = self.hearing, cleared.playout
         judgement = hearing.judge(playout, at_ns)
-        position, low, high = judgement.position, judgement.low, judgement.high
+        position, low, high = judgement.position, judgement.low, max(judgement.high, judgement.reach)
         effective_at, doubt = judgement.effective_at, DOUBT
         # Where an echo of several marks of one name is lost, those after it are taken for the marks before their own.
         is_shifted = self._names_repeat and bool(playout.marks)
@@ -262,7 +263,7 @@ class Overhearing:
         low = max(cleared.proven, min(low, cleared.due - doubt))
         if not cleared.is_uneven and abs(position - cleared.due) <= 2 * doubt:
             low, high = max(low, position - doubt), min(high, position + doubt)
-        cleared.judgement = Judgement(position, low, high, effective_at, judgement.is_estimate)
+        cleared.judgement = Judgement(position, low, high, effective_at, judgement.is_estimate, reach=high)
         cleared.effective_at = effective_at
         hearing.settle(playout, cleared.judgement)
         if playout in hearing.flushing:
@@ -285,7 +286,8 @@ class Overhearing:
         self._counted += 1
         key = f"supposed#{self._counted}"
         playout.mark(key)
-        playout.echo(key, Dated(due_at + trip.earliest, due_at + trip.latest), 0)
+        supposed = Dated(due_at + trip.earliest, due_at + trip.latest)
+        playout.echo(key, supposed, supposed, 0)
         playout.state = after(PLAYOUT, playout.state, PlayFact.DRAINED)
 
     def _round_trip(self) -> Dated:

@@ -16,4 +16,6 @@ def read(entry: Entry) -> What:
         return Ignored(entry.type)
     if entry.leg == "caller":
         return wire_caller.decode(entry.body, entry.audio)[1]
-    return wire_model.decode(entry.body, entry.audio)[1] if entry.leg == "model" else wire_engine.decode(entry.body)[1]
+    if entry.leg == "model":
+        return wire_model.decode(entry.body, entry.audio)[1]
+    return wire_engine.decode(entry.body, entry.audio)[1]

@@ -8,6 +8,7 @@ A model that has a session is told at once, as it was told the first time, if th
 what it would answer, one thing matters here, and is taken for granted: whether it cancels its own responses.
 """
 
+from engine.core.bounds import CallerBounds
 from engine.core.call import Call, Step
 from engine.core.commands import Command, UpdateSession
 from engine.core.machines import Session, Socket
@@ -27,8 +28,11 @@ def reconfigure(call: Call, settings: CallSettings, at_ns: int) -> Step:
     call.barge_in._limits = call.words._limits = settings.limits
     speaker = Speaker(call.hearing, call._speaker._name, settings.mark_every_ms)
     speaker._begun = call._speaker._begun
-    call._speaker = speaker
-    call.session.settings = settings
+    call._speaker = call._dialogue._speaker = speaker
+    call.session.settings = call.model_leg._settings = settings
+    bounds = CallerBounds(settings)
+    bounds._before_start, bounds._paid_ns = call._bounds._before_start, call._bounds._paid_ns
+    call._bounds = bounds
     return Step("", _tell(call, before), call._wake_at_ns())
 
 

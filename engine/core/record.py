@@ -11,11 +11,13 @@ from engine.core.commands import (
     ClearPlayout,
     CloseLeg,
     Command,
+    CreateItem,
     CreateResponse,
     DeleteItem,
     DialModel,
     EndCall,
     Fault,
+    LoadWord,
     PlaceMark,
     PlayAudio,
     TruncateItem,
@@ -40,10 +42,10 @@ def _entry(command: Command, seq: int, at_ns: int, cause: int) -> Entry:
         case PlaceMark() | ClearPlayout():
             kind, body = wire_caller.encode(command)
             return Entry(seq, at_ns, "command", "caller", kind, body, None, cause)
-        case UpdateSession() | CreateResponse() | CancelResponse() | TruncateItem() | DeleteItem():
+        case UpdateSession() | CreateItem() | CreateResponse() | CancelResponse() | TruncateItem() | DeleteItem():
             kind, body = wire_model.encode(command)
             return Entry(seq, at_ns, "command", "model", kind, body, None, cause)
-        case DialModel() | AlignItem() | CloseLeg() | EndCall():
+        case DialModel() | AlignItem() | LoadWord() | CloseLeg() | EndCall():
             kind, body = wire_engine.encode(command)
             return Entry(seq, at_ns, "command", "engine", kind, body, None, cause)
         case Fault():

@@ -12,6 +12,7 @@ from engine.core.audio import ms_of, samples_of
 from engine.core.barge_in import Interruption
 from engine.core.conversation import Item, Repair
 from engine.core.heard import Part, Partial, Word
+from engine.core.model_leg import Absence
 from engine.core.overheard import AnyCall
 from engine.core.words import Words, heard_at
 
@@ -78,6 +79,18 @@ class Interrupted(msgspec.Struct, frozen=True):
     items: list[InterruptedItem]
 
 
+class ModelAway(msgspec.Struct, frozen=True):
+    """A time in which the model leg was lost, as entry `seq` says. `to_ms`: when a new session was ready; None if none
+    was. `dials` were made for it, and it was told of so many items (`restored`)."""
+
+    seq: int
+    from_ms: int
+    to_ms: int | None
+    reason: str
+    dials: int
+    restored: int
+
+
 class Report(msgspec.Struct, frozen=True):
     """The whole call."""
 
@@ -94,6 +107,7 @@ class Report(msgspec.Struct, frozen=True):
     """Times that the caller waited in the middle of an item because no more of it had come."""
     dropped_ms: int = 0
     """Of the caller's audio before the model was ready: more than `pending_audio_ms_max` is not kept."""
+    model_away: list[ModelAway] = []
 
 
 def report(call: AnyCall, *, search_now: bool = True) -> Report:
@@ -111,13 +125,19 @@ def report(call: AnyCall, *, search_now: bool = True) -> Report:
         errors=call.errors,
         underruns=call.hearing.underruns,
         dropped_ms=ms_of(call.session.dropped_samples),
+        model_away=[away_of(each) for each in call.absences],
     )
+
+
+def away_of(each: Absence) -> ModelAway:
+    """An absence, for people."""
+    return ModelAway(each.seq, ms_of(each.lost_at), _ms(each.back_at), each.reason, each.dials, each.restored)
 
 
 def was_said(item: Item) -> bool:
     """Whether an item is a turn."""
     if item.role == "user":
-        return item.started_at is not None or bool(item.transcript)
+        return not item.is_resent and (item.started_at is not None or bool(item.transcript))
     return item.is_speech and bool(item.generated_samples or item.transcript)
 
 

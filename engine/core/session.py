@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from engine.core.audio import samples_of
+from engine.core.audio import SAMPLES_PER_MS, samples_of
 from engine.core.commands import AppendAudio, Command, CreateResponse, UpdateSession
 from engine.core.events import SessionUpdated
 from engine.core.machines import SESSION, Session, SessionFact, after
@@ -18,6 +18,8 @@ from engine.core.stream_clock import InputClock
 
 PCMU = "audio/pcmu"
 SESSION_EVENT_ID = "session"
+FRAME_MS_MIN = 10
+"""Twilio's frames are of 20 ms. Where many are shorter, fewer ms are kept: they cost what a frame costs."""
 
 
 def session_config(settings: CallSettings) -> dict[str, object]:
@@ -55,6 +57,9 @@ class ModelSession(msgspec.Struct):
     pending: deque[tuple[int, int, bytes]] = msgspec.field(default_factory=deque)
     """Caller frames that wait for the session: (entry, stream time of its first sample, audio)."""
     pending_samples: int = 0
+    recent: deque[tuple[int, int, bytes]] = msgspec.field(default_factory=deque)
+    """The last caller frames that this session was given, as many as would be kept for it."""
+    recent_samples: int = 0
     dropped_samples: int = 0
 
     @property
@@ -68,9 +73,19 @@ class ModelSession(msgspec.Struct):
         self.state = after(SESSION, self.state, SessionFact.CREATED)
         return [UpdateSession(SESSION_EVENT_ID, session_config(self.settings))]
 
-    def lost(self) -> None:
-        """The model leg is gone, and the session with it."""
+    def lost(self, again_from: int | None = None) -> bool:
+        """The model leg is gone, and the session with it. What the caller said from `again_from` on, in stream samples,
+        is for the next one to hear. Returns whether all of that is still there."""
         self.state = after(SESSION, self.state, SessionFact.LOST)
+        self.input = InputClock()
+        again = [frame for frame in self.recent if again_from is not None and frame[1] + len(frame[2]) > again_from]
+        is_all = again_from is None or bool(self.recent and self.recent[0][1] <= again_from)
+        self.recent.clear()
+        self.recent_samples = 0
+        self.pending.extendleft(reversed(again))
+        self.pending_samples += sum(len(audio) for _, _, audio in again)
+        self._keep_within()
+        return is_all
 
     def refusal(self, event: SessionUpdated) -> str | None:
         """Why a session with these formats cannot be used, or None."""
@@ -78,19 +93,23 @@ class ModelSession(msgspec.Struct):
             return None
         return f"the model's session has audio {event.input_format} in and {event.output_format} out, not {PCMU}"
 
-    def updated(self, event: SessionUpdated) -> list[Command]:
-        """Our configuration holds: greet, and let the kept audio in. In this order: a caller who has already had a turn
-        then interrupts the greeting, while a greeting asked for after that turn would meet the answer to it."""
+    def updated(self, event: SessionUpdated) -> bool:
+        """The session is as `event` says. Returns whether our configuration holds for the first time."""
         was_ready = self.is_ready
         self.state = after(SESSION, self.state, SessionFact.UPDATED)
         said = event.interrupt_response
         self.interrupts = self.settings.vad.interrupt_response if said is None else said
-        if was_ready or not self.is_ready:
-            return []
-        commands: list[Command] = []
-        if self.settings.greeting is not None:
-            commands.append(CreateResponse("greeting", self.settings.greeting))
-        commands += [self._append(*frame) for frame in self.pending]
+        return self.is_ready and not was_ready
+
+    def greet(self) -> list[Command]:
+        """Have the model speak first, if it is to."""
+        greeting = self.settings.greeting
+        return [] if greeting is None else [CreateResponse("greeting", greeting)]
+
+    def let_in(self) -> list[Command]:
+        """The kept audio. To be let in after the greeting was asked for: a caller who has already had a turn interrupts
+        that. A greeting asked for after that turn would meet the answer to it."""
+        commands: list[Command] = [self._append(*frame) for frame in self.pending]
         self.pending.clear()
         self.pending_samples = 0
         return commands
@@ -101,12 +120,20 @@ class ModelSession(msgspec.Struct):
             return self._append(source, begin, audio)
         self.pending.append((source, begin, audio))
         self.pending_samples += len(audio)
+        self._keep_within()
+        return None
+
+    def _keep_within(self) -> None:
         while self.pending_samples > samples_of(self.settings.limits.pending_audio_ms_max):
             lost = len(self.pending.popleft()[2])
             self.pending_samples -= lost
             self.dropped_samples += lost
-        return None
 
     def _append(self, source: int, begin: int, audio: bytes) -> AppendAudio:
         self.input.append(begin, len(audio))
+        recent, kept_ms = self.recent, self.settings.limits.pending_audio_ms_max
+        recent.append((source, begin, audio))
+        self.recent_samples += len(audio)
+        while self.recent_samples > kept_ms * SAMPLES_PER_MS or len(recent) > kept_ms // FRAME_MS_MIN:
+            self.recent_samples -= len(recent.popleft()[2])
         return AppendAudio(audio, source)

@@ -7,7 +7,7 @@ exactly what the page shows.
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -29,6 +29,7 @@ class _Start(msgspec.Struct):
     mediaFormat: _Format
     streamSid: str = ""
     accountSid: str = ""
+    customParameters: Any = None
 
 
 class _Media(msgspec.Struct, gc=False):
@@ -104,12 +105,18 @@ def decode(body: str, audio: bytes | None) -> tuple[str, ev.AnyEvent]:
             encoding=media.encoding,
             sample_rate=media.sampleRate,
             channels=media.channels,
+            parameters=_parameters(start.customParameters),
         )
     if type(frame) is _DtmfFrame:
         return "dtmf", ev.DtmfPressed(frame.dtmf.digit)
     if type(frame) is _StopFrame:
         return "stop", ev.StreamStopped()
     return "connected", ev.Ignored("connected")
+
+
+def _parameters(said: Any) -> dict[str, str]:
+    """What the TwiML gave to the stream, as far as it is text."""
+    return {name: text for name, text in said.items() if isinstance(text, str)} if isinstance(said, dict) else {}
 
 
 def _decode_media(media: _Media, audio: bytes | None) -> ev.AnyEvent:

@@ -6,7 +6,7 @@ import msgspec
 
 from engine.core import events as ev
 from engine.core.audio import FRAME_MS
-from engine.core.commands import AlignItem, CloseLeg, DialModel, EndCall, EngineCommand, Fault
+from engine.core.commands import AlignItem, CloseLeg, DialModel, EndCall, EngineCommand, Fault, LoadWord
 from engine.core.heard import Alignment
 
 
@@ -28,6 +28,7 @@ class _LegFailed(_Tagged, tag="leg.failed"):
     leg: str
     status: int | None
     reason: str
+    code: str | None = None
 
 
 class _ItemAligned(_Tagged, tag="item.aligned"):
@@ -38,6 +39,14 @@ class _ItemAligned(_Tagged, tag="item.aligned"):
 class _ItemUnaligned(_Tagged, tag="item.unaligned"):
     item_id: str
     reason: str
+
+
+class _StartRefused(_Tagged, tag="start.refused"):
+    reason: str
+
+
+class _WordLoaded(_Tagged, tag="word.loaded"):
+    pass
 
 
 class _TimerDue(_Tagged, tag="timer.due"):
@@ -72,6 +81,8 @@ _decode = msgspec.json.Decoder(
     | _LegFailed
     | _ItemAligned
     | _ItemUnaligned
+    | _StartRefused
+    | _WordLoaded
     | _TimerDue
     | _OutboxFull
     | _LimitReached
@@ -81,7 +92,7 @@ _decode = msgspec.json.Decoder(
 ).decode
 
 
-def decode(body: str) -> tuple[str, ev.AnyEvent]:
+def decode(body: str, audio: bytes | None = None) -> tuple[str, ev.AnyEvent]:
     """The input's type and event. Never raises: a log from a damaged disk is read by the same code."""
     try:
         made = _decode(body)
@@ -93,11 +104,15 @@ def decode(body: str) -> tuple[str, ev.AnyEvent]:
         case _LegClosed():
             return "leg.closed", ev.LegClosed(made.leg, made.code, made.reason)
         case _LegFailed():
-            return "leg.failed", ev.LegFailed(made.leg, made.status, made.reason)
+            return "leg.failed", ev.LegFailed(made.leg, made.status, made.reason, made.code or "")
         case _ItemAligned():
             return "item.aligned", _aligned(made)
         case _ItemUnaligned():
             return "item.unaligned", ev.ItemUnaligned(made.item_id, made.reason)
+        case _StartRefused():
+            return "start.refused", ev.StartRefused(made.reason)
+        case _WordLoaded():
+            return "word.loaded", ev.WordLoaded(audio or b"")
         case _TimerDue():
             return "timer.due", ev.TimerDue()
         case _OutboxFull():
@@ -137,6 +152,8 @@ def encode(command: EngineCommand) -> tuple[str, str]:
             kind, fields = "dial_model", {"model": command.model}
         case AlignItem():
             kind, fields = "align_item", _searched(command)
+        case LoadWord():
+            kind, fields = "load_word", {}
         case CloseLeg():
             kind, fields = "close_leg", {"leg": command.leg, "code": command.code, "reason": command.reason}
         case EndCall():

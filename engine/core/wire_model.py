@@ -16,6 +16,7 @@ from engine.core import events as ev
 from engine.core.commands import (
     AppendAudio,
     CancelResponse,
+    CreateItem,
     CreateResponse,
     DeleteItem,
     ModelCommand,
@@ -69,6 +70,10 @@ class _Item(msgspec.Struct):
     type: str = "message"
     role: str | None = None
     status: str | None = None
+    call_id: Any = None
+    name: Any = None
+    arguments: Any = None
+    output: Any = None
 
 
 class _ItemFrame(msgspec.Struct):
@@ -146,7 +151,8 @@ def _session_updated(frame: _SessionFrame) -> ev.AnyEvent:
 
 
 def _item_added(frame: _ItemFrame) -> ev.AnyEvent:
-    return ev.ItemAdded(frame.item.id, frame.previous_item_id, frame.item.type, frame.item.role)
+    item = frame.item
+    return ev.ItemAdded(item.id, frame.previous_item_id, item.type, item.role, _function_part(item))
 
 
 def _response_item_added(frame: _ItemFrame) -> ev.AnyEvent:
@@ -154,7 +160,13 @@ def _response_item_added(frame: _ItemFrame) -> ev.AnyEvent:
 
 
 def _item_done(frame: _ItemFrame) -> ev.AnyEvent:
-    return ev.ItemDone(frame.item.id, frame.item.status != "incomplete")
+    return ev.ItemDone(frame.item.id, frame.item.status != "incomplete", _function_part(frame.item))
+
+
+def _function_part(item: _Item) -> ev.FunctionPart | None:
+    """Other kinds of item have fields of these names too, of any type."""
+    texts = [text if isinstance(text, str) else "" for text in (item.call_id, item.name, item.arguments, item.output)]
+    return ev.FunctionPart(*texts) if texts[0] else None
 
 
 def _caller_words(final: bool) -> Callable[[_WordsFrame], ev.AnyEvent]:
@@ -254,8 +266,14 @@ def encode(command: ModelCommand) -> tuple[str, str]:
     match command:
         case UpdateSession():
             kind, fields = "session.update", {"session": command.session}
+        case CreateItem():
+            kind, fields = "conversation.item.create", {"item": command.item}
+            if command.previous_item_id is not None:
+                fields["previous_item_id"] = command.previous_item_id
         case CreateResponse():
-            kind, fields = "response.create", {"response": {"instructions": command.instructions}}
+            kind, fields = "response.create", {}
+            if command.instructions is not None:
+                fields["response"] = {"instructions": command.instructions}
         case CancelResponse():
             kind, fields = "response.cancel", {"response_id": command.response_id}
         case TruncateItem():

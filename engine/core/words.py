@@ -175,12 +175,12 @@ class Words:
     def _search(item: Item) -> Search | None:
         """The search that an item is worth now, if it is worth any."""
         frames, transcript = item.features.frames, item.transcript[:CHARACTERS_MAX]
-        is_heard = item.heard_samples_max >= min(item.generated_samples, samples_of(WORD_MS_MIN))
+        is_heard = item.reach_samples >= min(item.generated_samples, samples_of(WORD_MS_MIN))
         if not (frames and is_heard) or not transcript or transcript.isspace():
             return None
         complete = item.is_whole and item.transcript_final and len(item.transcript) <= CHARACTERS_MAX
         if not complete:
-            frames = min(frames, -(-(item.heard_samples_max + samples_of(LOOKAHEAD_MS)) // FRAME_SAMPLES))
+            frames = min(frames, -(-(item.reach_samples + samples_of(LOOKAHEAD_MS)) // FRAME_SAMPLES))
         return Search(transcript, frames, complete)
 
     def _work(self, item: Item, search: Search) -> Work:

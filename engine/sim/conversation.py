@@ -31,6 +31,8 @@ class Remembered(msgspec.Struct):
     truncated_samples: int | None = None
     done: bool = False
     deleted: bool = False
+    is_told: bool = False
+    """A client made it."""
 
     @property
     def kept_samples(self) -> int:
@@ -54,6 +56,22 @@ class Conversation:
         before = next((other.item_id for other in reversed(self.items) if not other.deleted), None)
         self.items.append(item)
         return before
+
+    def create(self, item: Remembered, previous_item_id: str | None) -> str | None:
+        """Put an item that a client made behind another (None: last; `root`: first); the one before it."""
+        if self._find(item.item_id) is not None:
+            raise Refused("item_create_duplicate_item_id", f"There is an item {item.item_id} already.", "item.id")
+        if previous_item_id is None:
+            return self.add(item)
+        if previous_item_id == "root":
+            self.items.insert(0, item)
+            return None
+        before = self._find(previous_item_id)
+        if before is None:
+            message = f"Error adding item: the previous item with id '{previous_item_id}' does not exist."
+            raise Refused("item_create_invalid_previous_item_id", message, "previous_item_id")
+        self.items.insert(self.items.index(before) + 1, item)
+        return previous_item_id
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Forget an item's audio after `audio_end_ms`. Audio generated after that is forgotten too: whether the vendor

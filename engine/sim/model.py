@@ -21,6 +21,7 @@ import msgspec
 
 from engine.core.audio import SAMPLES_PER_MS, ms_of
 from engine.sim.conversation import Conversation, Refused, Remembered
+from engine.sim.created import client_item
 from engine.sim.generation import Generation
 from engine.sim.machine import NS_PER_MS, Closing
 from engine.sim.reply import Reply, tokens
@@ -73,20 +74,27 @@ def _required_int(message: dict[str, Any], name: str) -> int:
 
 
 class RealtimeModel:
-    """A `Machine`. Its session starts when it is opened."""
+    """A `Machine`. Its session starts when it is opened. What `earlier`, the server of a session before it, has said
+    and understood is not said and understood again; nothing else is carried over."""
 
-    def __init__(self, plan: ModelPlan) -> None:
+    def __init__(self, plan: ModelPlan, earlier: "RealtimeModel | None" = None) -> None:
         self.plan = plan
+        self._number: int = 1 if earlier is None else earlier._number + 1
+        self._replies_before: int = 0 if earlier is None else earlier._replies_before + len(earlier.responses)
+        self._turns_before: int = 0 if earlier is None else earlier._turns_before + earlier._turns_understood
+        self._turns_understood: int = 0
+        self._turns = 0
         self.closing: Closing | None = None
         self.errors: list[dict[str, Any]] = []
         self.conversation = Conversation()
         self.responses: list[Generation] = []
-        self.session = default_session("sess_0001", plan.model)
+        self.session = default_session(f"sess_{self._number:04d}", plan.model)
         self._is_open = False
         self._now_ns = 0
         self._frames: list[str] = []
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
-        self._events_sent = self._planned = self._caller_items = 0
+        self._events_sent = self._planned = 0
+        self._caller_items: int = 0 if earlier is None else earlier._caller_items
         self._vad: EnergyVad | None = None
         self._uncommitted_samples = 0
         self._speech_item_id = ""
@@ -96,6 +104,7 @@ class RealtimeModel:
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": self._commit_asked,
             "input_audio_buffer.clear": self._discard_input,
+            "conversation.item.create": self._create_item,
             "conversation.item.truncate": self._truncate,
             "conversation.item.delete": self._delete,
             "response.create": self._create_asked,
@@ -224,6 +233,12 @@ class RealtimeModel:
         self._uncommitted_samples = 0
         self.send("input_audio_buffer.cleared")
 
+    def _create_item(self, message: dict[str, Any]) -> None:
+        item, told = client_item(_required(message, "item"))
+        before = self.conversation.create(item, message.get("previous_item_id"))
+        self.send("conversation.item.added", previous_item_id=before, item=told)
+        self.send("conversation.item.done", previous_item_id=before, item=told)
+
     def _truncate(self, message: dict[str, Any]) -> None:
         item_id, content_index = str(_required(message, "item_id")), _required_int(message, "content_index")
         audio_end_ms = _required_int(message, "audio_end_ms")
@@ -278,13 +293,14 @@ class RealtimeModel:
         self.send("conversation.item.added", previous_item_id=before, item=item)
         self.send("conversation.item.done", previous_item_id=before, item=item)
         if self.session["audio"]["input"]["transcription"] is not None:
-            turn = sum(other.role == "user" for other in self.conversation.items) - 1
+            turn, self._turns = self._turns_before + self._turns, self._turns + 1
             words = self.plan.caller_words[turn] if turn < len(self.plan.caller_words) else ""
             due_ns = self._now_ns + self.plan.transcription_ms * NS_PER_MS
             self.plan_at(due_ns, partial(self._transcribe, self.conversation.items[-1], words, heard_ms))
 
     def _transcribe(self, item: Remembered, words: str, heard_ms: int) -> None:
         item.text = words
+        self._turns_understood += 1
         kind = "conversation.item.input_audio_transcription"
         for piece in tokens(words):
             self.send(f"{kind}.delta", item_id=item.item_id, content_index=0, delta=piece, obfuscation="aZ")
@@ -292,7 +308,7 @@ class RealtimeModel:
         self.send(f"{kind}.completed", item_id=item.item_id, content_index=0, transcript=words, usage=usage)
 
     def _respond(self) -> None:
-        number = len(self.responses)
+        number = self._replies_before + len(self.responses)
         reply = self.plan.replies[number] if number < len(self.plan.replies) else Reply(items=())
         self._active = Generation(self, number + 1, reply)
         self.responses.append(self._active)

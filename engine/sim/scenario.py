@@ -11,11 +11,17 @@ from engine.sim.model import ModelPlan
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """How dialling the model goes. With a `failure` it does not lead to a WebSocket; `status` is the HTTP answer's."""
+    """How dialling the model goes. With a `failure` the dials of the numbers `fails` (None: all) do not lead to a
+    WebSocket; `status` is the HTTP answer's."""
 
     latency_ms: int = 150
     failure: str | None = None
     status: int | None = None
+    fails: tuple[int, ...] | None = None
+
+    def is_failing(self, number: int) -> bool:
+        """Whether that dial of a call fails; the first is 1."""
+        return self.failure is not None and (self.fails is None or number in self.fails)
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -40,6 +46,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     edge: EdgePlan = EdgePlan()
     model: ModelPlan = ModelPlan()
     settings: CallSettings = CallSettings()
+    word: bytes = b""
+    """What the caller is told while the model is away, as mu-law."""
     dial: Dial = Dial()
     caller_in: LinkPlan = LinkPlan()
     """From the caller to the bridge. The other three likewise."""

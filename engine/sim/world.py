@@ -16,8 +16,9 @@ from random import Random
 import msgspec
 
 from engine.core import Call, Command, Entry, Leg, frame_text, record, split, wire_engine
-from engine.core.commands import AlignItem, CloseLeg, DialModel, EndCall
+from engine.core.commands import AlignItem, CloseLeg, DialModel, EndCall, LoadWord
 from engine.sim.caller import Cue
+from engine.sim.conversation import Remembered
 from engine.sim.edge import TwilioEdge
 from engine.sim.link import Link
 from engine.sim.machine import NS_PER_MS, Machine
@@ -42,8 +43,18 @@ class Outcome(msgspec.Struct):
     call: Call
     edge: TwilioEdge
     model: RealtimeModel
+    """Of the last session."""
     ended: EndCall | None
     """None: the call did not come to its end."""
+    models: list[RealtimeModel] = []
+    """Of all sessions."""
+
+    @property
+    def items(self) -> list[Remembered]:
+        """What was generated, in all sessions, in order; besides, what the caller said, what was restored, and last
+        what no model made."""
+        made = [item for model in self.models for item in model.conversation.items]
+        return [*made, Remembered("word-1", "assistant", audio=self.scenario.word, done=True)]
 
 
 class _Side:
@@ -99,12 +110,13 @@ class World:
         self._wake_at_ns: int | None = None
         self._armed_ns = NEVER_NS
         self._dialling = False
+        self._dials = 0
 
     def run(self) -> Outcome:
         """From the caller leg's opening to the end of the call."""
         scenario = self.outcome.scenario
         for drop in scenario.drops:
-            self._timed.at(drop.at_ms * NS_PER_MS, partial(self._drop, self._side(drop.leg)))
+            self._timed.at(drop.at_ms * NS_PER_MS, partial(self._drop, drop.leg))
         for injected in scenario.injections:
             act = partial(self._receive, injected.leg, injected.body)
             self._timed.at(injected.at_ms * NS_PER_MS, act)
@@ -117,9 +129,11 @@ class World:
 
     # The bridge
 
-    def _receive(self, leg: Leg, frame: str) -> None:
-        """One input: what the bridge's step does."""
-        body, audio = split(leg, frame) if leg != "engine" else (frame, None)
+    def _receive(self, leg: Leg, frame: str, audio: bytes | None = None) -> None:
+        """One input: what the bridge's step does. `audio` comes with inputs of our own."""
+        body = frame
+        if leg != "engine":
+            body, audio = split(leg, frame)
         entries, now_ns = self.outcome.entries, self._now_ns
         seq = len(entries) + 1
         step = self._call.step(seq, now_ns, leg, body, audio)
@@ -143,10 +157,14 @@ class World:
             match command:
                 case DialModel():
                     self._dialling = True
+                    self._dials += 1
                     self._after_ms(self.outcome.scenario.dial.latency_ms, partial(self._dialled))
                 case AlignItem():
                     answer = wire_engine.aligned(command.item_id, command.work.done())
                     self._after_ms(ALIGN_MS, partial(self._receive, "engine", answer))
+                case LoadWord():
+                    loaded = partial(self._receive, "engine", '{"type":"word.loaded"}', self.outcome.scenario.word)
+                    self._timed.at(self._now_ns, loaded)
                 case CloseLeg():
                     self._close(self._side(command.leg), command.code, command.reason)
                 case EndCall():
@@ -171,10 +189,19 @@ class World:
         if not self._dialling:
             return
         self._dialling = False
-        if dial.failure is not None:
+        if dial.is_failing(self._dials):
             self._tell(type="leg.failed", leg="model", status=dial.status, reason=dial.failure)
         else:
-            self._open(self._model)
+            self._open(self._new_session())
+
+    def _new_session(self) -> _Side:
+        """The side of the model that was dialled: a server of its own each time, over the same line."""
+        outcome = self.outcome
+        if outcome.models:
+            outcome.model = RealtimeModel(outcome.scenario.model, outcome.model)
+            self._model = _Side("model", outcome.model, self._model.to_bridge, self._model.to_machine)
+        outcome.models.append(outcome.model)
+        return self._model
 
     # The legs
 
@@ -246,8 +273,8 @@ class World:
             side.machine.close(self._now_ns)
             self._tell(type="leg.closed", leg=side.leg, code=code, reason=reason)
 
-    def _drop(self, side: _Side) -> None:
-        self._closed(side, None, "the connection broke off")
+    def _drop(self, leg: str) -> None:
+        self._closed(self._side(leg), None, "the connection broke off")
 
     def _after_ms(self, ms: int, act: partial[None]) -> None:
         self._timed.at(self._now_ns + ms * NS_PER_MS, act)
