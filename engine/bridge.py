@@ -11,8 +11,8 @@ it asked to be woken, has words looked for, and gives up if nothing is left to w
 call.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from math import inf
 from typing import Protocol
 
@@ -21,14 +21,17 @@ import trio
 
 from engine import __version__
 from engine.aligning import Align
-from engine.core import Call, Entry, frame_text, record, split, wire_engine
+from engine.core import Call, Entry, frame_text, record, split, wire_caller, wire_engine
 from engine.core import Leg as EntryLeg
-from engine.core.commands import AlignItem, AppendAudio, CloseLeg, Command, DialModel, EndCall, Fault
+from engine.core.commands import AlignItem, AppendAudio, CloseLeg, Command, DialModel, EndCall, Fault, LoadWord
+from engine.core.events import StreamStarted
 from engine.dial import DialFailed, Dialled, refused
 from engine.legs import GIVEN_UP, Leg, LegName
 from engine.log.reader import CallRow
+from engine.log.wall_clock import utc_now
 from engine.outbox import Outbox
 from engine.say import say
+from engine.tokens import PARAMETER
 
 NS = 1_000_000_000
 
@@ -49,16 +52,31 @@ class WireLimits(msgspec.Struct, frozen=True):
     """The largest events carry a whole item: a minute of audio and its transcript are below 1 MiB."""
     outbox_bytes_max: int = 2 * 1024 * 1024
     """Sent and not yet taken by the peer, for each leg: two and a half minutes of audio, as base64."""
+    model_silent_seconds_max: int = 15
+    """Without a byte from the model, which is pinged after a third of it and again after two: it may have nothing to
+    say for longer, but it answers a ping within a round trip."""
 
 
 Dial = Callable[[str], Awaitable[Dialled]]
+Admit = Callable[[str, str], str | None]
+"""Takes the call SID of a `start` and its token; why it is not to be trusted, or None."""
 
 
 class Bridge:
     """Runs one `call` over one socket from Twilio. `dial` opens the model's stream or raises DialFailed; `align` does a
-    search for words without holding up the event loop."""
+    search for words without holding up the event loop. `word` (mu-law) is what the caller is told while the model is
+    away; `admit` is asked before a `start` is believed (None: every one is)."""
 
-    def __init__(self, call: Call, log: Recorder, dial: Dial, limits: WireLimits, align: Align) -> None:
+    def __init__(
+        self,
+        call: Call,
+        log: Recorder,
+        dial: Dial,
+        limits: WireLimits,
+        align: Align,
+        word: bytes = b"",
+        admit: Admit | None = None,
+    ) -> None:
         self.fault_seqs: list[int] = []
         """Entries that record what must not happen."""
         self.ended: EndCall | None = None
@@ -67,6 +85,8 @@ class Bridge:
         self._dial = dial
         self._limits = limits
         self._align = align
+        self._word = word
+        self._admit = admit
         self._seq = 1
         self._opened_at: float | None = None
         self._started_at = ""
@@ -79,7 +99,7 @@ class Bridge:
         self._tasks_left = 0
         self._scope = trio.CancelScope()
         self._dial_scope = trio.CancelScope()
-        self._filled: list[LegName] = []
+        self._facts: deque[tuple[str, bytes | None]] = deque()
         self._nursery: trio.Nursery
 
     async def run(self, stream: trio.abc.Stream, received: bytes = b"") -> None:
@@ -109,11 +129,13 @@ class Bridge:
     def leg_opened(self, leg: LegName) -> None:
         if self._opened_at is None:
             self._opened_at = trio.current_time()
-            self._started_at = datetime.now(UTC).isoformat()
+            self._started_at = utc_now()
         self._tell(type="leg.opened", leg=leg)
 
     def frame_received(self, leg: LegName, frame: str) -> None:
         body, audio = split(leg, frame)
+        if not self._is_named and leg == "caller":
+            self._check_start(body)
         self._step(leg, body, audio)
 
     def binary_received(self, leg: LegName, frame: bytes) -> None:
@@ -123,13 +145,25 @@ class Bridge:
         self._tell(type="limit.reached", limit=f"{leg}_frame_bytes_max", value=frame_bytes, max=frame_bytes_max)
 
     def outbox_filled(self, leg: LegName) -> None:
-        self._filled.append(leg)  # told from within a step, which must be through before the next begins
+        self._later(type="outbox.full", leg=leg)
+
+    def _check_start(self, body: str) -> None:
+        """Have a `start` admitted. The core is told of a refusal before it sees the frame, so it never dials for it."""
+        _, event = wire_caller.decode(body, None)
+        if self._admit is not None and isinstance(event, StreamStarted):
+            refusal = self._admit(event.call_sid, event.parameters.get(PARAMETER, ""))
+            if refusal is not None:
+                self._tell(type="start.refused", reason=refusal)
 
     # The step
 
     def _tell(self, **fact: object) -> None:
         """An input that is not a frame."""
         self._step("engine", msgspec.json.encode(fact).decode(), None)
+
+    def _later(self, audio: bytes | None = None, **fact: object) -> None:
+        """The same, from within a step, which must be through before the next begins."""
+        self._facts.append((msgspec.json.encode(fact).decode(), audio))
 
     def _step(self, leg: EntryLeg, body: str, audio: bytes | None) -> None:
         if self.ended is not None or self._opened_at is None:
@@ -147,8 +181,8 @@ class Bridge:
         if step.commands:
             self._carry_out(rows[1:], step.commands)
         self._arm(step.wake_at_ns)
-        if self._filled:
-            self._tell(type="outbox.full", leg=self._filled.pop())
+        if self._facts:
+            self._step("engine", *self._facts.popleft())
 
     def _name(self) -> None:
         """Twilio's `start` has told whose call this is, so its log can have a file."""
@@ -184,9 +218,13 @@ class Bridge:
         for row, command in zip(rows, commands, strict=True):
             match command:
                 case DialModel():
-                    self._start(self._run_model, command.model)
+                    # Made here: the next step, in the same read, may give the dial up before its task has begun.
+                    self._dial_scope = trio.CancelScope()
+                    self._start(self._run_model, command.model, self._dial_scope)
                 case AlignItem():
                     self._start(self._run_search, command)
+                case LoadWord():
+                    self._later(self._word, type="word.loaded")
                 case CloseLeg() if command.leg in self._legs:
                     self._legs[command.leg].close(command.code, command.reason)
                 case CloseLeg():
@@ -249,14 +287,14 @@ class Bridge:
         await leg.run()
         self._tell_closed(leg)
 
-    async def _run_model(self, model: str) -> None:
+    async def _run_model(self, model: str, scope: trio.CancelScope) -> None:
         dialled, failure = None, DialFailed(None, GIVEN_UP)
-        with self._dial_scope:
+        with scope:
             try:
                 dialled = await self._dial(model)
             except DialFailed as error:
                 failure = error
-        if dialled is not None and self._dial_scope.cancel_called:
+        if dialled is not None and scope.cancel_called:
             # It succeeded in the very moment in which it was given up, and nobody will close it but us.
             await trio.aclose_forcefully(dialled.stream)
             dialled = None
@@ -264,9 +302,11 @@ class Bridge:
             self._tell_failed(failure)
             return
         outbox = Outbox(dialled.stream, self._limits.outbox_bytes_max)
-        leg = Leg("model", self, outbox, self._limits.model_frame_bytes_max, dialled.request)
+        limits = self._limits
+        leg = Leg("model", self, outbox, limits.model_frame_bytes_max, dialled.request, limits.model_silent_seconds_max)
         self._legs["model"] = leg
         await leg.run()
+        del self._legs["model"]  # before the core is told, which may dial again
         if leg.is_open:
             self._tell_closed(leg)
         else:
@@ -277,4 +317,4 @@ class Bridge:
         self._tell(type="leg.closed", leg=leg.name, code=code, reason=reason)
 
     def _tell_failed(self, failure: DialFailed) -> None:
-        self._tell(type="leg.failed", leg="model", status=failure.status, reason=failure.reason)
+        self._tell(type="leg.failed", leg="model", status=failure.status, reason=failure.reason, code=failure.code)

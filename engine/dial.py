@@ -15,6 +15,8 @@ import msgspec
 import trio
 from trio_websocket import ConnectionRejected
 
+from engine.hiding import shown
+
 CONNECT_SECONDS = 5.0
 """For name, TCP and TLS together. The caller hears silence meanwhile; `ready_ms_max` bounds the whole."""
 REFUSAL_CHARS_MAX = 300
@@ -24,12 +26,14 @@ _KEY = re.compile(r"\b(sk|ek)[-_][\w*.-]+")
 
 
 class DialFailed(Exception):
-    """The model leg could not be opened. `status` is that of the HTTP answer, if there was one."""
+    """The model leg could not be opened. `status` is that of the HTTP answer, if there was one; `code` is OpenAI's name
+    for what is wrong, if it gave one."""
 
-    def __init__(self, status: int | None, reason: str) -> None:
+    def __init__(self, status: int | None, reason: str, code: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.code = code
 
 
 class Upgrade(NamedTuple):
@@ -92,19 +96,22 @@ class Dialer:
 
 def refused(refusal: ConnectionRejected) -> DialFailed:
     """What the model's server answered instead of a WebSocket."""
-    return DialFailed(refusal.status_code, f"refused with status {refusal.status_code}: {_said(refusal.body or b'')}")
-
-
-def _said(body: bytes) -> str:
-    text = body.decode("utf-8", "replace")
+    body = refusal.body or b""
+    text, code = body.decode("utf-8", "replace"), None
     with suppress(msgspec.MsgspecError, UnicodeError):  # not OpenAI's own words: a proxy's page, perhaps
-        text = msgspec.json.decode(body, type=_Refusal).error.message
-    text = _KEY.sub(r"\1-…", " ".join(text.split()))
+        error = msgspec.json.decode(body, type=_Refusal).error
+        text, code = error.message, error.code and _plain(error.code)
+    return DialFailed(refusal.status_code, f"refused with status {refusal.status_code}: {_plain(text)}", code)
+
+
+def _plain(text: str) -> str:
+    text = shown(_KEY.sub(r"\1-…", " ".join(text.split())))
     return text[:REFUSAL_CHARS_MAX] or "no explanation"
 
 
 class _Error(msgspec.Struct):
     message: str
+    code: str | None = None
 
 
 class _Refusal(msgspec.Struct):

@@ -6,7 +6,7 @@ a socket does: closes, breaks off, refuses, talks nonsense.
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import trio
@@ -21,10 +21,13 @@ CALL_SID = "CA" + "1" * 32
 STREAM_SID = "MZ" + "2" * 32
 CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'
 STOP = json.dumps({"event": "stop", "sequenceNumber": "9", "streamSid": STREAM_SID, "stop": {"callSid": CALL_SID}})
+SESSION_CREATED = '{"type":"session.created","event_id":"event_1","session":{}}'
 APPEND = "input_audio_buffer.append"
 
 
-def start(call_sid: str = CALL_SID, encoding: str = "audio/x-mulaw") -> str:
+def start(
+    call_sid: str = CALL_SID, encoding: str = "audio/x-mulaw", parameters: Mapping[str, str] | None = None
+) -> str:
     """Twilio's `start` message."""
     return json.dumps(
         {
@@ -36,7 +39,7 @@ def start(call_sid: str = CALL_SID, encoding: str = "audio/x-mulaw") -> str:
                 "accountSid": "AC" + "3" * 32,
                 "callSid": call_sid,
                 "tracks": ["inbound"],
-                "customParameters": {},
+                "customParameters": dict(parameters or {}),
                 "mediaFormat": {"encoding": encoding, "sampleRate": 8000, "channels": 1},
             },
         }
@@ -78,6 +81,10 @@ class MemoryLog:
     def bodies(self, type_: str) -> list[dict[str, object]]:
         """What all entries of that type say."""
         return [json.loads(entry.body) for entry in self.entries if entry.type == type_]
+
+    def first(self, type_: str) -> Entry:
+        """The first entry of that type."""
+        return next(entry for entry in self.entries if entry.type == type_)
 
     def body(self, type_: str) -> dict[str, object]:
         """What the only entry of that type says."""
@@ -154,15 +161,18 @@ class Caller(Peer):
 class Model(Peer):
     """The model's end: accepts the session that it is told to have, and speaks when a test makes it."""
 
-    def __init__(self, accepts: bool = True) -> None:
+    def __init__(self, accepts: bool = True, first: str = SESSION_CREATED) -> None:
         super().__init__()
         self.accepts = accepts
+        self.first = first
+        self.connections = 0
         self.resource = ""
         self.headers: dict[bytes, bytes] = {}
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         async with trio.open_nursery() as nursery:
             request = await wrap_server_stream(nursery, stream)
+            self.connections += 1
             self.resource, self.headers = request.path, dict(request.headers)
             if not self.accepts:
                 words = b'{"error": {"message": "Incorrect API key provided: sk-abc***xyz."}}'
@@ -171,7 +181,7 @@ class Model(Peer):
                 return
             self.socket = await request.accept()
             with suppress(ConnectionClosed):
-                await self.send('{"type":"session.created","event_id":"event_1","session":{}}')
+                await self.send(self.first)
             await self.read()
 
     async def react(self, frame: str | bytes) -> None:

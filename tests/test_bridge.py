@@ -130,12 +130,35 @@ async def test_a_frame_in_pieces_is_one_frame(autojump_clock: trio.testing.MockC
         await rig.end()
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 4000])
+@pytest.mark.parametrize("code", [1000, 1001, 1011])
 async def test_the_model_closes(autojump_clock: trio.testing.MockClock, code: int) -> None:
-    """The caller is not left in silence: the call ends, and the log says who closed and why."""
+    """The log says who closed and why; the model is dialled again, and what the caller says goes to its new socket."""
     async with bridged() as rig:
         await rig.begin()
         await rig.model.socket.aclose(code, "Your session hit the maximum duration of 60 minutes.")
+        await trio.testing.wait_all_tasks_blocked()
+        assert rig.log.bodies("leg.closed")[0]["code"] == code
+        assert rig.log.story()[len(BEGINNING) :] == [
+            "input engine leg.closed",
+            "command engine dial_model",
+            "input engine leg.opened",
+            "input model session.created",
+            "command model session.update",
+            "input model session.updated",
+        ]
+        before = len(rig.model.frames)
+        await rig.caller.send(media(1))
+        await rig.model.received(before + 1)
+        await rig.caller.send(STOP)
+        await rig.end()
+        assert rig.log.body("end_call")["ended"] == "stop"
+
+
+async def test_the_model_closes_for_good(autojump_clock: trio.testing.MockClock) -> None:
+    """The caller is not left in silence: the call ends, and the log says who closed and why."""
+    async with bridged() as rig:
+        await rig.begin()
+        await rig.model.socket.aclose(4000, "invalid_request_error.beta_api_shape_disabled")
         story = await rig.end()
         assert story[len(BEGINNING) :] == [
             "input engine leg.closed",
@@ -143,7 +166,7 @@ async def test_the_model_closes(autojump_clock: trio.testing.MockClock, code: in
             "input engine leg.closed",
             "command engine end_call",
         ]
-        reason = f"the model's socket closed ({code}): Your session hit the maximum duration of 60 minutes."
+        reason = "the model's socket closed (4000): invalid_request_error.beta_api_shape_disabled"
         assert rig.log.body("end_call") == {"type": "end_call", "ended": "model_closed", "reason": reason}
         assert await rig.caller.close_reason() == (1000, "model_closed")
 
@@ -243,16 +266,22 @@ async def test_bytes_that_are_no_websocket(autojump_clock: trio.testing.MockCloc
 
 @pytest.mark.parametrize(("leg", "limit"), [("caller", "caller_frame_bytes_max"), ("model", "model_frame_bytes_max")])
 async def test_a_frame_that_is_too_large(autojump_clock: trio.testing.MockClock, leg: str, limit: str) -> None:
-    """It is not held in memory: the limit is told once, by its name, and ends the call."""
+    """It is not held in memory: the limit is told once, by its name, and costs the leg; the caller's is the call."""
     limits = WireLimits(caller_frame_bytes_max=2000, model_frame_bytes_max=2000)
     async with bridged(limits=limits) as rig:
         await rig.begin()
         peer = rig.caller if leg == "caller" else rig.model
         await peer.send("x" * 2000, "x" * 2001, "x" * 5000)
+        if leg == "model":
+            await trio.testing.wait_all_tasks_blocked()
+            await rig.caller.send(STOP)
         await rig.end()
         assert rig.log.body("limit.reached") == {"type": "limit.reached", "limit": limit, "value": 2001, "max": 2000}
         reason = f"{limit}: 2001 is over 2000"
-        assert rig.log.body("end_call") == {"type": "end_call", "ended": "limit", "reason": reason}
+        if leg == "model":
+            assert [each.reason for each in rig.call.absences] == [reason]
+        else:
+            assert rig.log.body("end_call") == {"type": "end_call", "ended": "limit", "reason": reason}
         assert max(len(entry.body) for entry in rig.log.entries) == 2000
 
 
@@ -284,7 +313,8 @@ async def test_a_key_that_is_refused(autojump_clock: trio.testing.MockClock) -> 
             "command engine end_call",
         ]
         said = "refused with status 401: Incorrect API key provided: sk-…"
-        assert rig.log.body("leg.failed") == {"type": "leg.failed", "leg": "model", "status": 401, "reason": said}
+        failed = {"type": "leg.failed", "leg": "model", "status": 401, "reason": said, "code": None}
+        assert rig.log.body("leg.failed") == failed
         assert rig.log.body("end_call")["reason"] == f"the model cannot be reached: {said}"
         assert await rig.caller.close_reason() == (1011, "model_failed")
 
@@ -298,8 +328,10 @@ async def test_a_model_that_cannot_be_reached(autojump_clock: trio.testing.MockC
         await rig.caller.send(CONNECTED, start())
         await rig.end()
         said = "the model cannot be reached: no address for nowhere.example: Name or service not known"
-        assert rig.log.body("end_call") == {"type": "end_call", "ended": "model_failed", "reason": said}
-        assert rig.log.entries[-1].at_ns == 3_000_000_000
+        assert [(each.reason, each.dials) for each in rig.call.absences] == [(said, 3)]
+        reason = f"ready_ms_max: the model was not ready within 10000 ms: {said}"
+        assert rig.log.body("end_call") == {"type": "end_call", "ended": "model_failed", "reason": reason}
+        assert rig.log.entries[-1].at_ns == 10_000_000_000
 
 
 async def test_a_model_that_never_shakes_hands(autojump_clock: trio.testing.MockClock) -> None:
@@ -310,7 +342,7 @@ async def test_a_model_that_never_shakes_hands(autojump_clock: trio.testing.Mock
     async with bridged(model=Mute()) as rig:
         await rig.caller.send(CONNECTED, start())
         await rig.end()
-        assert rig.log.body("leg.failed")["reason"] == "no WebSocket handshake within 5 s"
+        assert rig.log.bodies("leg.failed")[0]["reason"] == "no WebSocket handshake within 5 s"
 
 
 async def test_a_model_that_speaks_in_the_same_breath(autojump_clock: trio.testing.MockClock) -> None:
