@@ -3,15 +3,19 @@
 A call at rest is fifty frames a second, and most of what a frame costs is switching tasks. So there are no switches but
 the one that the kernel's wake-up needs:
 
-- In: trio-websocket's reader task parses messages and queues them for another task. Here the reader task itself hands
-  each whole message to the call, which steps at once.
+- In: trio-websocket's reader task parses messages and queues them for another task. Here (`engine/websocket.py`) the
+  reader task itself hands each whole message to the call, which steps at once.
 - Out: a frame is encoded and pushed to the outbox (`engine/outbox.py`) within the step that commanded it.
 
-Against a queue, a consumer and a writer task this saves about a third of the CPU of a call. Handshakes, pings and
-closing stay the library's, but for what a peer could break with them: `_Socket` and `Leg._read` say what.
+Against a queue, a consumer and a writer task this saves about a third of the CPU of a call.
 
-All this costs private names. Of trio-websocket: `_reader_task`, `_open_handshake`, `_accept`, `_reject_status` with its
-`_reject_headers` and `_reject_body`, and the handlers that `_Socket` overrides; of wsproto: `_h11_connection`.
+**A peer that is gone without a word.** A machine that loses power, a cable, a NAT table that forgets: the socket stays
+open, and nothing ever comes. Twilio sends fifty frames a second, so there the core counts the time since the last. The
+model may be silent for as long as nobody speaks, so it is asked: a leg with `silent_seconds_max` pings when it has
+heard nothing for a third of that, and gives its peer up when nothing at all came for the whole, not even a pong. A peer
+that was given up is not waited for in any way: it is sent no close, and what it has not taken is let go.
+
+All this costs private names: of trio-websocket, `_reader_task`, `_open_handshake`, and those of `engine/websocket.py`.
 """
 
 from collections.abc import Iterable
@@ -20,20 +24,29 @@ from typing import Literal, Protocol
 
 import h11
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
+from trio_websocket import ConnectionClosed, ConnectionRejected
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
-from wsproto.events import BytesMessage, Ping, Request, TextMessage
+from wsproto.events import BytesMessage, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
 from engine.dial import Upgrade
 from engine.outbox import Outbox
+from engine.websocket import Socket
 
 HANDSHAKE_SECONDS = 5.0
 """For the peer's part of the WebSocket handshake, once the stream is open."""
 CLOSE_SECONDS = 2.0
 """For the peer's answer to our close. A peer that takes longer is cut off."""
+CLOSING_FRAMES_MAX = 200
+"""From a peer that we have asked to close: twice what Twilio sends in CLOSE_SECONDS. Whoever sends more is cut off."""
+PINGS_UNANSWERED_MAX = 3
+"""Before a silent peer is given up: one may be lost to a line that stalls, and not two more."""
+EMPTY_PER_SECOND_MAX = 10
+"""Frames that carry nothing: a proxy that keeps its connections alive sends one in ten seconds."""
+EMPTY_AT_ONCE_MAX = 100
+"""The same, after a line that was stuck."""
 GIVEN_UP = "given up: the call ended first"
 """Why a leg did not open, when nobody waits for it any more."""
 RECEIVE_BYTES = {"caller": 4096, "model": 65536}
@@ -52,31 +65,6 @@ class Listener(Protocol):
     def outbox_filled(self, leg: LegName) -> None: ...
 
 
-class _Socket(WebSocketConnection):
-    """trio-websocket's connection, but each part of a message goes to the leg at once."""
-
-    leg: "Leg"
-
-    async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
-        try:
-            self.leg.take(event)
-        except KeyError as error:
-            # The library's reader takes any KeyError for an event type it does not know, and goes on.
-            raise RuntimeError(f"KeyError: {error}") from error
-
-    async def _handle_ping_event(self, event: Ping) -> None:
-        # Between our close and the peer's answer wsproto refuses to send a pong, and nobody waits for one.
-        if self._wsproto.state is ConnectionState.OPEN:
-            await super()._handle_ping_event(event)
-
-    async def _handle_request_event(self, event: Request) -> None:
-        # Accepted here, not in another task: whatever is read next is frames. Those that came together with the head
-        # are still where the head was parsed; wsproto hands them on as a client, as a server it forgets them.
-        await self._accept(event, None, [])
-        behind, _ = self._wsproto.handshake._h11_connection.trailing_data
-        self._wsproto.receive_data(behind)
-
-
 class Leg:
     """One WebSocket over `stream`. `run` it in the call's nursery; `send` and `close` never block."""
 
@@ -87,24 +75,31 @@ class Leg:
         stream: Outbox,
         frame_bytes_max: int,
         request: Upgrade | None = None,
+        silent_seconds_max: float | None = None,
     ) -> None:
-        """`request`: shake hands as a client that asks for this. None: as a server."""
+        """`request`: shake hands as a client that asks for this. None: as a server. `silent_seconds_max`: give the peer
+        up when nothing came for so long. None: never ask whether it is there."""
         self.name = name
         self.is_open = False
         self._listener = listener
         self._outbox = stream
         self._frame_bytes_max = frame_bytes_max
-        self._parts: list[str | bytes | bytearray] = []
-        self._parts_bytes = 0
+        self._silent_seconds_max = silent_seconds_max
+        self._begun = bytearray()
+        """What has come of a message that is not whole. One buffer: a part of one byte must not cost fifty."""
         self._is_deaf = False
         self._is_mute = False
         self._is_late = False
         self._is_misunderstood = False
+        self._is_closing = False
+        self._frames_closing = 0
+        self._empty_until = 0.0
+        self._given_up: str | None = None
         self._gone = trio.Event()
         self._close_asked = trio.Event()
         self._close_with = (1000, "")
         self._protocol = WSConnection(ConnectionType.CLIENT if request else ConnectionType.SERVER)
-        self._socket = _Socket(
+        self._socket = Socket(
             stream,
             self._protocol,
             host=request and request.host,
@@ -118,9 +113,11 @@ class Leg:
     def closed(self) -> tuple[int | None, str]:
         """The close code and reason, once `run` has returned. No code: the connection ended without a close."""
         reason = self._socket.closed
+        if self._given_up is not None:
+            return None, self._given_up
         if self._outbox.is_full:
             return None, "the peer did not take what it was sent"
-        if self._close_asked.is_set() and self._protocol.state is not ConnectionState.CLOSED:
+        if self._is_closing and self._protocol.state is not ConnectionState.CLOSED:
             return None, "the close was not answered"
         if reason is None or reason.code == CloseReason.ABNORMAL_CLOSURE:
             return None, "the connection broke off"
@@ -135,7 +132,7 @@ class Leg:
     @property
     def why_not_open(self) -> str:
         """Why the handshake came to nothing, once `run` has returned."""
-        if self._close_asked.is_set():
+        if self._is_closing:
             return GIVEN_UP
         if self._is_late:
             return f"no WebSocket handshake within {HANDSHAKE_SECONDS:g} s"
@@ -149,14 +146,12 @@ class Leg:
             data = b"".join([self._protocol.send(TextMessage(data=frame)) for frame in frames])
         except LocalProtocolError:
             return
-        self._outbox.push(data)
-        if self._outbox.is_full and not self._is_mute:
-            self._is_mute = True
-            self._listener.outbox_filled(self.name)
+        self._push(data)
 
     def close(self, code: int, reason: str) -> None:
         """Ask for the leg to be closed, after what was sent. `run` returns when that is done."""
         self._close_with = (code, reason)
+        self._is_closing = True
         self._close_asked.set()
 
     async def run(self) -> None:
@@ -167,9 +162,13 @@ class Leg:
             nursery.start_soon(self._shake_hands)
             nursery.start_soon(self._wait_for_close)
             nursery.start_soon(self._wait_to_close)
+            if self._silent_seconds_max is not None:
+                nursery.start_soon(self._ask_whether_it_is_there, self._silent_seconds_max)
             async with self._outbox:
                 await self._gone.wait()
             nursery.cancel_scope.cancel()
+
+    # What the socket tells (engine.websocket.Taker)
 
     def take(self, event: TextMessage | BytesMessage) -> None:
         """One message, or a part of one. A message that is too large is told once, and the leg turns deaf."""
@@ -178,31 +177,56 @@ class Leg:
         if self._is_deaf:
             return
         data = event.data
-        self._parts_bytes += len(data) if not isinstance(data, str) or data.isascii() else len(data.encode())
-        if self._parts_bytes > self._frame_bytes_max:
+        frame_bytes = len(self._begun)
+        frame_bytes += len(data) if not isinstance(data, str) or data.isascii() else len(data.encode())
+        if frame_bytes > self._frame_bytes_max:
             self._is_deaf = True
-            self._parts.clear()
-            self._listener.frame_too_large(self.name, self._parts_bytes, self._frame_bytes_max)
-            return
-        if not event.message_finished:
-            if data:  # an empty part counts for nothing, so nothing would bound how many are kept
-                self._parts.append(data)
-            return
-        self._parts_bytes = 0
-        if isinstance(data, str):
-            if self._parts:
-                data = "".join(part for part in self._parts if isinstance(part, str)) + data
-                self._parts.clear()
+            self._begun.clear()
+            self._listener.frame_too_large(self.name, frame_bytes, self._frame_bytes_max)
+        elif not event.message_finished:
+            self._begun += data.encode() if isinstance(data, str) else data
+            if not data:
+                self.came_without_words()
+        elif self._is_closing and self._goes_on():
+            self._give_up(f"the peer sent over {CLOSING_FRAMES_MAX} frames after our close")
+        elif isinstance(data, str):
+            if self._begun:
+                data, self._begun = self._begun.decode() + data, bytearray()
             self._listener.frame_received(self.name, data)
         else:
-            whole = b"".join(part for part in self._parts if not isinstance(part, str)) + data
-            self._parts.clear()
+            whole, self._begun = bytes(self._begun) + data, bytearray()
             self._listener.binary_received(self.name, whole)
+
+    def came_without_words(self) -> None:
+        """A ping, a pong, a part of nothing. The rate is kept as the time at which all so far would have been due."""
+        now = trio.current_time()
+        self._empty_until = max(self._empty_until, now) + 1 / EMPTY_PER_SECOND_MAX
+        if self._empty_until > now + EMPTY_AT_ONCE_MAX / EMPTY_PER_SECOND_MAX:
+            self._give_up(f"the peer sent over {EMPTY_PER_SECOND_MAX} pings or empty frames a second, for seconds")
+
+    def _goes_on(self) -> bool:
+        self._frames_closing += 1
+        return self._frames_closing > CLOSING_FRAMES_MAX
+
+    def _give_up(self, why: str) -> None:
+        """This peer is not worth waiting for."""
+        self._given_up = self._given_up or why
+        self._is_deaf = True
+        self._outbox.let_go()
+        self._gone.set()
+
+    def _push(self, data: bytes) -> None:
+        self._outbox.push(data)
+        if self._outbox.is_full and not self._is_mute:
+            self._is_mute = True
+            self._listener.outbox_filled(self.name)
 
     def _open(self) -> None:
         if not self.is_open:
             self.is_open = True
             self._listener.leg_opened(self.name)
+
+    # The tasks
 
     async def _read(self) -> None:
         try:
@@ -226,11 +250,29 @@ class Leg:
         self._is_late = True
         self._gone.set()
 
+    async def _ask_whether_it_is_there(self, silent_seconds_max: float) -> None:
+        await self._socket._open_handshake.wait()
+        every_seconds = silent_seconds_max / PINGS_UNANSWERED_MAX
+        asked_at = trio.current_time()
+        while True:
+            heard_at = self._outbox.heard_at
+            gone_at = heard_at + silent_seconds_max
+            await trio.sleep_until(min(max(heard_at, asked_at) + every_seconds, gone_at))
+            if self._outbox.heard_at != heard_at:
+                continue
+            if trio.current_time() >= gone_at:
+                break
+            asked_at = trio.current_time()
+            with suppress(LocalProtocolError):  # closing, which has a time of its own
+                self._push(self._protocol.send(Ping()))
+        limit = f"{self.name}_silent_seconds_max"
+        self._give_up(f"{limit}: nothing came for {silent_seconds_max:g} s, not even an answer to a ping")
+
     async def _wait_for_close(self) -> None:
         # No message ever reaches the library's queue, so this returns when the socket closes, whoever closed it.
         with suppress(ConnectionClosed):
             await self._socket.get_message()
-        if not self._close_asked.is_set():
+        if not self._is_closing:
             self._gone.set()
 
     async def _wait_to_close(self) -> None:

@@ -23,11 +23,13 @@ _RECEIVE_BYTES = 4096
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked. `raw` is every byte read of an upgrade, for who takes it over. Header names are in lower case."""
+    """What was asked. `raw` is every byte read of an upgrade, for who takes it over. Header names are in lower case; a
+    header that came more than once is one, its values joined by commas."""
 
     method: str
     path: str
     headers: dict[str, str]
+    query: str = ""
     body: bytes = b""
     raw: bytes = b""
 
@@ -98,11 +100,12 @@ async def _read(stream: trio.abc.ReceiveStream) -> Request | None:
 
 
 def _head(head: h11.Request) -> Request:
-    return Request(
-        method=head.method.decode("ascii"),
-        path=head.target.decode("ascii", "replace").partition("?")[0],
-        headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
-    )
+    path, _, query = head.target.decode("ascii", "replace").partition("?")
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Request(method=head.method.decode("ascii"), path=path, headers=headers, query=query)
 
 
 def _words(error: h11.RemoteProtocolError) -> str:

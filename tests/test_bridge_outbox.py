@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from engine.outbox import Outbox
+from engine.outbox import PIECE_BYTES, Outbox
 
 
 def pair() -> tuple[trio.SocketStream, trio.SocketStream]:
@@ -52,6 +52,64 @@ async def test_the_bound_is_the_end(nursery: trio.Nursery) -> None:
     nursery.cancel_scope.cancel()
 
 
+class Slow(trio.abc.SendStream):
+    """Takes what it is given when it is told to, and remembers how much that was at a time."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.taking = trio.Semaphore(0)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+        await self.taking.acquire()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_what_waits_is_sent_in_small_pieces(nursery: trio.Nursery) -> None:
+    """Nothing is ever joined as a whole, and TLS never given more than it can hide in a moment. What was taken makes
+    room at once."""
+    data = [number.to_bytes(4) * size for number, size in enumerate([10, 50_000, 1, 16_000, 3000, 3])]
+    slow = Slow()
+    outbox = Outbox(trio.StapledStream(slow, trio.testing.memory_stream_one_way_pair()[1]), sum(map(len, data)))
+    nursery.start_soon(outbox.pump)
+    for each in data:
+        outbox.push(each)
+    await trio.testing.wait_all_tasks_blocked()
+    for taken in range(1, 10):
+        waiting = sum(map(len, data)) - sum(map(len, slow.pieces[: taken - 1]))
+        assert outbox._waiting_bytes == waiting
+        slow.taking.release()
+        await trio.testing.wait_all_tasks_blocked()
+    assert b"".join(slow.pieces) == b"".join(data)
+    assert max(map(len, slow.pieces)) < 2 * PIECE_BYTES
+    assert len(slow.pieces) > 4
+    assert not outbox.is_full
+    nursery.cancel_scope.cancel()
+
+
+async def test_it_is_known_when_anything_was_last_received(autojump_clock: trio.testing.MockClock) -> None:
+    """Over sockets as over streams; what had been received before counts as received when it is read."""
+    ours, theirs = pair()
+    memory, far = trio.testing.memory_stream_pair()
+    async with ours, theirs, memory, far:
+        for stream, peer in ((ours, theirs), (memory, far)):
+            outbox = Outbox(stream, 100, received=b"head")
+            began_at = trio.current_time()
+            times = [outbox.heard_at]
+            await trio.sleep(3)
+            for _ in range(2):
+                await outbox.receive_some()
+                times.append(outbox.heard_at)
+                await trio.sleep(4)
+                await peer.send_all(b"body")
+            assert [at - began_at for at in times] == [0, 3, 7]
+
+
 async def test_closing_lets_the_last_words_leave(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
     outbox = Outbox(ours, 100)
@@ -75,6 +133,21 @@ async def test_closing_does_not_wait_for_ever(autojump_clock: trio.testing.MockC
     assert trio.current_time() - began == 1
     with pytest.raises(trio.ClosedResourceError):
         await ours.receive_some()
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_peer_that_had_its_time_is_let_go_at_once(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    ours, _ = trio.testing.memory_stream_pair()
+    ours.send_stream.send_all_hook = trio.sleep_forever
+    outbox = Outbox(ours, 100)
+    outbox.push(b"bye")
+    nursery.start_soon(outbox.pump)
+    outbox.let_go()
+    began = trio.current_time()
+    await outbox.aclose()
+    assert trio.current_time() == began
     nursery.cancel_scope.cancel()
 
 

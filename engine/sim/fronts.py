@@ -1,12 +1,15 @@
-"""The simulators on real WebSockets, in real time: for the demo, for tests of sockets, and for the bench.
+"""The simulators on real WebSockets: for the demo, for tests of sockets, for the bench and the soak.
 
 A front drives one machine over one WebSocket. It hands over what arrives, lets the machine act when it wants to, sends
 what it says, and writes down every frame with its time. A machine's own times do not depend on when it is let act, so a
 busy computer makes its frames late but never moves what was played. An added delay (`LinkPlan`) makes a network of
 loopback; frames are written down where they enter or leave the socket, outside the delay.
+
+`dial_edge` and `serve_model` are for TCP and real time. `run_edge` and `answer_model` do the same over any stream: over
+streams in memory and under a clock that jumps, a whole call takes milliseconds.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from math import inf
 from random import Random
@@ -20,17 +23,20 @@ from trio_websocket import (
     HandshakeError,
     WebSocketConnection,
     WebSocketRequest,
-    serve_websocket,
     wrap_client_stream,
+    wrap_server_stream,
 )
 from twilio.request_validator import RequestValidator
 
 from engine.sim.edge import TwilioEdge
 from engine.sim.link import Link, LinkPlan
 from engine.sim.machine import Machine
-from engine.sim.model import RealtimeModel
 
 NS = 1_000_000_000
+HANDSHAKE_SECONDS = 10.0
+"""For the bridge's part of a WebSocket handshake."""
+CLOSE_SECONDS = 5.0
+"""For its answer to a close."""
 _Take = Callable[[str | bytes | None], Awaitable[None]]
 """Takes a frame, or None for the close of the WebSocket."""
 
@@ -108,7 +114,8 @@ class Front:
         if frame is None:
             closing = self.machine.closing
             assert closing is not None
-            await self._socket.aclose(closing.code, closing.reason)
+            with trio.move_on_after(CLOSE_SECONDS):
+                await self._socket.aclose(closing.code, closing.reason)
             self._closed.set()
             return
         try:
@@ -144,7 +151,7 @@ class Serving(msgspec.Struct):
 
 
 async def serve_model(
-    make_model: Callable[[], RealtimeModel],
+    make_model: Callable[[], Machine],
     host: str = "127.0.0.1",
     port: int = 0,
     *,
@@ -158,24 +165,48 @@ async def serve_model(
     """
     serving = Serving("", [])
 
-    async def answer(request: WebSocketRequest) -> None:
-        headers = {name.lower(): value for name, value in request.headers}
-        if key is not None and headers.get(b"authorization") != f"Bearer {key}".encode():
-            await request.reject(
-                401, body=b'{"error":{"code":"invalid_api_key","message":"Incorrect API key provided."}}'
-            )
-            return
-        if "model" not in parse_qs(urlsplit(request.path).query):
-            await request.reject(400, body=b'{"error":{"code":"missing_model","message":"No model was asked for."}}')
-            return
-        front = Front(make_model(), await request.accept(), delays)
-        serving.sessions.append(front)
-        await front.run()
+    async def answer(stream: trio.abc.Stream) -> None:
+        await answer_model(stream, make_model, serving.sessions, key=key, delays=delays)
 
     async with trio.open_nursery() as nursery:
-        server = await nursery.start(partial(serve_websocket, answer, host, port, ssl_context=None))
-        serving.url = f"ws://{host}:{server.port}/v1/realtime"
+        listeners = await nursery.start(partial(trio.serve_tcp, answer, port, host=host))
+        serving.url = f"ws://{host}:{listeners[0].socket.getsockname()[1]}/v1/realtime"
         task_status.started(serving)
+
+
+async def answer_model(
+    stream: trio.abc.Stream,
+    make_model: Callable[[], Machine],
+    sessions: list[Front],
+    *,
+    key: str | None = None,
+    delays: tuple[LinkPlan, LinkPlan] | None = None,
+) -> None:
+    """One connection of a bridge to a model, to its end: a new front in `sessions`, or a refusal. Closes `stream`."""
+    async with stream, trio.open_nursery() as nursery:
+        socket: WebSocketConnection | None = None
+        with trio.move_on_after(HANDSHAKE_SECONDS):
+            request = await wrap_server_stream(nursery, stream)
+            refusal = _refusal(request, key)
+            if refusal is not None:
+                await request.reject(refusal[0], body=refusal[1])
+            else:
+                socket = await request.accept()
+        if socket is not None:
+            front = Front(make_model(), socket, delays)
+            sessions.append(front)
+            await front.run()
+        nursery.cancel_scope.cancel()
+
+
+def _refusal(request: WebSocketRequest, key: str | None) -> tuple[int, bytes] | None:
+    """Why a model takes no session: a status and what it says."""
+    headers = {name.lower(): value for name, value in request.headers}
+    if key is not None and headers.get(b"authorization") != f"Bearer {key}".encode():
+        return 401, b'{"error":{"code":"invalid_api_key","message":"Incorrect API key provided."}}'
+    if "model" not in parse_qs(urlsplit(request.path).query):
+        return 400, b'{"error":{"code":"missing_model","message":"No model was asked for."}}'
+    return None
 
 
 async def dial_edge(
@@ -190,25 +221,43 @@ async def dial_edge(
     """Call the bridge as Twilio does: dial `url` (ws), signed over `signed_url` (the public one; default: `url`), and
     run the call to its end. Raises trio_websocket.ConnectionRejected if the bridge does not take it, OSError if nobody
     answers. `nursery.start` returns the front once the WebSocket is open."""
-    headers = []
-    if auth_token is not None:
-        signature = RequestValidator(auth_token).compute_signature(signed_url or url, {})
-        headers.append((b"X-Twilio-Signature", signature.encode()))
     parts = urlsplit(url)
     assert parts.scheme == "ws"
     assert parts.hostname is not None
-    # Dialled by hand: the library leaves the connection open when it is refused, and tells so from a task of its own.
-    refusals: list[Exception] = []
+    headers = [] if auth_token is None else [signature(auth_token, signed_url or url)]
+    stream = await trio.open_tcp_stream(parts.hostname, parts.port or 80)
+    return await run_edge(stream, edge, parts.netloc, parts.path, headers, delays=delays, on_open=task_status.started)
+
+
+def signature(auth_token: str, url: str) -> tuple[bytes, bytes]:
+    """The header with which Twilio signs a WebSocket's handshake."""
+    return b"X-Twilio-Signature", RequestValidator(auth_token).compute_signature(url, {}).encode()
+
+
+async def run_edge(
+    stream: trio.abc.Stream,
+    edge: Machine,
+    host: str,
+    path: str,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    *,
+    delays: tuple[LinkPlan, LinkPlan] | None = None,
+    on_open: Callable[[Front], None] = lambda _: None,
+) -> Front:
+    """The same over a stream that is open. Closes it. Raises trio_websocket.ConnectionRejected if the bridge refuses,
+    trio.TooSlowError if it does not answer. `on_open` is told of the front once the WebSocket is open."""
+    # Not with the library's own dialling: that leaves the connection open when it is refused.
+    failures: list[Exception] = []
     try:
-        stream = await trio.open_tcp_stream(parts.hostname, parts.port or 80)
         async with stream, trio.open_nursery() as nursery:
-            socket = await wrap_client_stream(nursery, stream, parts.netloc, parts.path, extra_headers=headers)
+            with trio.fail_after(HANDSHAKE_SECONDS):
+                socket = await wrap_client_stream(nursery, stream, host, path, extra_headers=list(headers))  # type: ignore[arg-type]
             front = Front(edge, socket, delays)
-            task_status.started(front)
+            on_open(front)
             await front.run()
             nursery.cancel_scope.cancel()
-    except* HandshakeError as group:
-        refusals += group.exceptions
-    if refusals:
-        raise refusals[0]
+    except* (HandshakeError, trio.TooSlowError) as group:
+        failures += group.exceptions
+    if failures:
+        raise failures[0]
     return front
