@@ -152,6 +152,20 @@ def test_a_rebuild_goes_on_past_a_log_it_cannot_read_and_sees_calls_sealed_meanw
     assert [path.name for path in tmp_path.glob("index.db*")] == ["index.db"]
 
 
+def test_a_number_that_sqlite_has_no_room_for_leaves_out_one_call(tmp_path: Path) -> None:
+    first, second = sealed_call(tmp_path, SIDS[0]), sealed_call(tmp_path, SIDS[1])
+
+    def make_report(path: Path) -> tuple[IndexRow, Report]:
+        row, report = judged(tmp_path, path)
+        return (msgspec.structs.replace(row, duration_ms=10**30) if path == first else row), report
+
+    told = f"{first}: Python int too large to convert to SQLite INTEGER"
+    assert index.rebuild(tmp_path, make_report) == Rebuilt(1, [told])
+    with pytest.raises(LogError, match="too large"):
+        index.add(tmp_path, *make_report(first))
+    assert [row.path for row in index.calls(tmp_path)] == [str(second.relative_to(tmp_path))]
+
+
 def test_calls_that_end_together_make_one_index(tmp_path: Path) -> None:
     """The first calls of a folder, sealed and indexed in threads of one process."""
     paths = [sealed_call(tmp_path, sid) for sid in SIDS]

@@ -229,7 +229,7 @@ def test_a_newer_log_waits_for_the_newer_program(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version=7")
     connection.close()
-    message = f"{path} has log format 7, this version reads up to 1: upgrade playhead"
+    message = f"{path} has log format 7, this version reads up to 2: upgrade playhead"
     assert recover(tmp_path) == [Recovered(path, None, message)]
     with pytest.raises(LogNewerError) as caught:
         read_call(path)

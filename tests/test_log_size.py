@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from engine.core.entries import APPEND_BODY, Entry
-from engine.log.create import WAL_PAGES
+from engine.log import create
 from engine.log.schema import PAGE_BYTES
 from engine.log.seal import seal
 from engine.log.writer import CallLog
@@ -13,6 +15,8 @@ from tests.log_builders import CALL, MS, STREAM_SID
 
 STEPS = 3_000
 RATIO_MAX = 2.5
+WAL_PAGES = 2_000
+"""So that the WAL of this minute gets to the bound that is there for hours."""
 WAL_BYTES_MAX = (WAL_PAGES + 200) * (PAGE_BYTES + 24)
 """The bound, and what the one commit that reaches it may add."""
 
@@ -71,7 +75,8 @@ def empty_log_bytes(calls_dir: Path) -> int:
     return sealed.path.stat().st_size
 
 
-def test_a_log_is_at_most_two_and_a_half_times_its_audio(tmp_path: Path) -> None:
+def test_a_log_is_at_most_two_and_a_half_times_its_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(create, "WAL_PAGES", WAL_PAGES)
     log = CallLog(tmp_path)
     log.open(CALL)
     audio_bytes = 0

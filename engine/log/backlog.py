@@ -57,6 +57,19 @@ class Backlog:
         else:
             self._gaps.append(_Gap(entries[0].seq, entries[-1].seq, entries[0].at_ns, reason))
 
+    def give_up(self, reason: str) -> None:
+        """Nothing waits any longer: a gap names all that did. One that was to be written already stays before it."""
+        lost = [entries for entries in self._appends if entries[0].type != GAP_TYPE]
+        if not lost:
+            return
+        self.dropped_entries += sum(map(len, lost))
+        # Since the first of them nothing was written, so what is missing has no holes.
+        gaps = [_Gap(lost[0][0].seq, lost[-1][-1].seq, lost[0][0].at_ns, reason), *self._gaps]
+        first = min(gaps, key=lambda gap: gap.first)
+        self._gaps = [_Gap(first.first, max(gap.last for gap in gaps), first.at_ns, reason)]
+        self._appends = deque(entries for entries in self._appends if entries[0].type == GAP_TYPE)
+        self._bytes = sum(map(_bytes_of, self._appends))
+
     def oldest(self) -> Sequence[Entry]:
         """What to write next. The backlog must not be empty."""
         if not self._appends:

@@ -4,6 +4,9 @@
     ├── LogFormatError        not a Playhead log, or of a format that this version does not know
     │   └── LogNewerError     written by a newer version
     ├── LogDamagedError       a Playhead log whose bytes contradict themselves
+    ├── LogLockedError        encrypted, and LOG_KEY has no key for it
+    ├── LogKeyError           LOG_KEY itself cannot be used
+    ├── LogFullError          no room on the disk
     └── LogHeldError          a running bridge is writing it
 
 `sqlite3` raises a dozen classes from as many places, also in the middle of an iteration. `told` is the one door where
@@ -13,6 +16,7 @@ they become ours; nothing outside this package needs to know SQLite's.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 
@@ -36,6 +40,18 @@ class LogDamagedError(LogError):
     """A log with contradictory bytes."""
 
 
+class LogLockedError(LogError):
+    """An encrypted log, without its key. Nothing is wrong with it."""
+
+
+class LogKeyError(LogError):
+    """LOG_KEY does not hold keys."""
+
+
+class LogFullError(LogError):
+    """No room on the disk. Nothing is set up wrongly, and it may pass."""
+
+
 _DAMAGED = frozenset({None, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH})
 """None: text that is not UTF-8, which the module finds by itself. SQLITE_ERROR: a table or a column is missing."""
 
@@ -47,10 +63,19 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _of_sqlite(path, error) from error
+    except OverflowError as error:  # no peer's number is too large for JSON, and many are for SQLite
+        raise LogError(f"{path}: {error}") from error
     except UnicodeDecodeError as error:  # a damaged schema: the module cannot even decode SQLite's message about it
         raise LogDamagedError(f"{path} is damaged: its schema is not UTF-8") from error
     except OSError as error:
         raise LogError(f"{path}: {error.strerror or error}") from error
+
+
+def is_full(error: OSError | sqlite3.Error) -> bool:
+    """Whether the disk has no room."""
+    if isinstance(error, OSError):
+        return error.errno in (ENOSPC, EDQUOT)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.log.errors import LogError
 from engine.log.folder import live_logs, sealed_logs
-from engine.log.reader import read_call
+from engine.log.reader import head_of
 
 _NAMES_SHOWN_MAX = 5
 _NEAR_MAX, _NEAR_CUTOFF = 3, 0.75
@@ -86,8 +86,7 @@ def _newest(calls_dir: Path, logs: list[Path]) -> Path:
     started: list[tuple[str, Path]] = []
     for log in candidates:
         try:
-            with read_call(log) as logged:
-                started.append((logged.call.started_at, log))
+            started.append((head_of(log)[0].started_at, log))
         except LogError:
             continue  # a log that cannot be read is not what anyone means by `last`
     if not started:

@@ -3,6 +3,7 @@
     live/CA….db  live/CA….lock     a call that runs, and the lock that says so
     2026-11-20/CA….db              a sealed call, under the UTC day on which it began
     damaged/CA….db                 what could not be read at a start; never deleted
+    blank/….tmp                    empty files for calls to come
     index.db                       one row per sealed call
 
 A call that Twilio connects a second time gets a log of its own: `CA….2.db`, then `CA….3.db`.
@@ -16,14 +17,16 @@ a lock must look whether the file it locked is still the one of that name.
 import os
 import re
 import sqlite3
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from engine.log.errors import LogError, reason
+from engine.log.errors import LogError, LogFullError, is_full, reason
 
 LIVE = "live"
 DAMAGED = "damaged"
+BLANK = "blank"
 FILES_OF_A_LOG = ("", "-wal", "-shm", "-journal")
 """What SQLite adds to the name of a log for the files it keeps beside it."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -50,28 +53,39 @@ def check_call_sid(call_sid: str) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder under CALLS_DIR, and CALLS_DIR itself, that only we can look into. Raises OSError."""
+    """Make a folder under CALLS_DIR, and CALLS_DIR itself, that only we can look into; a new one survives a power cut.
+    Raises OSError."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
+    for one in new:
+        sync_folder(one.parent)
+
+
+def private(name: str, flags: int) -> int:
+    """The opener (see `open`) of a new file that only we can read. What is made of a call holds voices and words, as
+    the call's log does."""
+    return os.open(name, flags, 0o600)
 
 
 def check_calls_dir(calls_dir: Path) -> None:
-    """Make CALLS_DIR if need be and see that a log can be written there. Raises LogError with the remedy."""
+    """Make CALLS_DIR if need be and see that a log can be written there. Raises LogError with the remedy,
+    LogFullError if all that is missing is room."""
     probe = calls_dir / LIVE / f"probe-{os.getpid()}.tmp"
     try:
         make_folder(probe.parent)
         try:
-            connection = sqlite3.connect(probe, isolation_level=None)
-            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            connection.execute("CREATE TABLE probe (id INTEGER PRIMARY KEY) STRICT")
-            connection.close()
+            with closing(sqlite3.connect(probe, isolation_level=None)) as connection:
+                (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+                connection.execute("CREATE TABLE probe (id INTEGER PRIMARY KEY) STRICT")
         finally:
             for left in probe.parent.glob(probe.name + "*"):
                 left.unlink()
     except (OSError, sqlite3.Error) as error:
         if calls_dir.exists() and not calls_dir.is_dir():
             raise LogError(f"CALLS_DIR {calls_dir} is a file. Set CALLS_DIR to a folder") from error
-        raise LogError(
+        kind = LogFullError if is_full(error) else LogError
+        raise kind(
             f"CALLS_DIR {calls_dir} cannot be written: {reason(error)}. Give the user that runs the bridge"
             f" (uid {os.geteuid()}) write access and room there, or set CALLS_DIR to another folder"
         ) from error
@@ -90,8 +104,9 @@ class Lock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Remove the lock file, then let go."""
-        self._path.unlink(missing_ok=True)
+        """Remove the lock file, then let go. One that cannot be removed is, by the next start."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
@@ -126,7 +141,9 @@ def claim_name(calls_dir: Path, call_sid: str, day: str) -> tuple[Path, Lock]:
         lock = take_lock(log)
         if lock is None:
             continue
-        if not log.exists() and not (calls_dir / day / log.name).exists():
+        # What SQLite keeps beside a log is taken for its own by any log of that name.
+        taken = [log.with_name(log.name + suffix) for suffix in FILES_OF_A_LOG]
+        if not any(one.exists() for one in (*taken, calls_dir / day / log.name)):
             return log, lock
         lock.release()
     raise LogError(f"{call_sid} has {_STREAMS_OF_A_CALL_MAX} logs of {day} already")

@@ -7,6 +7,8 @@ is written once per call, perhaps by several bridges.
 What was generated and what was heard are two columns of the search, because they are two questions: `MATCH 'heard_text
 : refund'` finds the callers who were told, `MATCH 'generated_text : refund'` also those who had hung up by then. The
 search holds terms and not texts (see `terms`); the texts are in the turns.
+
+Of an encrypted log it holds no words, neither as texts nor as terms: whoever looks for them opens the log itself.
 """
 
 import os
@@ -18,18 +20,16 @@ from threading import get_ident
 from typing import Literal
 
 import msgspec
-from sqlite_utils import Database
 
 from engine.core.report import Report, Turn
+from engine.log.blank import write_image
 from engine.log.errors import LogDamagedError, LogError, LogFormatError, told
-from engine.log.folder import make_folder, sealed_logs
+from engine.log.folder import make_folder, sealed_logs, sync_folder
+from engine.log.index_tables import APPLICATION_ID, SEARCHED, TURN_COLUMNS, VERSION, empty_index
 from engine.log.reader import CallRow, SealRow
-from engine.log.terms import TOKENIZER, Phrase, indexed
+from engine.log.schema import ENCRYPTED_FORMAT
+from engine.log.terms import Phrase, indexed
 
-APPLICATION_ID = 0x506C4869
-"""`PlHi`."""
-VERSION = 4
-"""Of the index's own tables. An index of another version is rebuilt, never migrated."""
 BUSY_SECONDS_MAX = 5
 PHRASES_MAX, TERMS_MAX = 20, 20
 """Of a search, and of each of its phrases: SQLite takes no expression of any depth. It finds too much then, and whoever
@@ -78,29 +78,8 @@ class Rebuilt(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-_TURN_COLUMNS: dict[str, type] = {
-    "id": int,
-    "path": str,
-    "number": int,
-    "speaker": str,
-    "item_id": str,
-    "response_id": str,
-    "start_ms": int,
-    "end_ms": int,
-    "generated_text": str,
-    "heard_text": str,
-    "generated_ms": int,
-    "heard_ms": int,
-    "heard_words": int,
-    "heard_words_min": int,
-    "heard_words_max": int,
-    "interrupted": int,
-    "method": str,
-    "confidence": float,
-}
-_OF_TURN = tuple(_TURN_COLUMNS)[3:]
+_OF_TURN = tuple(TURN_COLUMNS)[3:]
 """The columns that are fields of a `Turn`, by the same names."""
-_SEARCHED = ("generated_text", "heard_text")
 
 
 def row_of(
@@ -153,10 +132,26 @@ def note_verdicts(verdicts: Mapping[Path, str]) -> None:
     for folder, noted in by_folder.items():
         path = folder / "index.db"
         if path.exists():
-            with _told(path), _opened(path) as connection:
-                connection.execute("BEGIN IMMEDIATE")
+            with _told(path), _opened(path) as connection, _transaction(connection):
                 connection.executemany("UPDATE call SET verdict = ? WHERE path = ?", noted)
-                connection.execute("COMMIT")
+
+
+def remove(calls_dir: Path, paths: Sequence[str]) -> int:
+    """Forget calls, by path; how many. No byte of what they said is left in the file: the search keeps the terms of
+    what was deleted until its segments are merged, and SQLite has copies of rows in the room that pages have to spare
+    until the file is written anew. `unswept` tells the next one where that was broken off. Raises LogError."""
+    path = calls_dir / "index.db"
+    with _told(path), _opened(path) as connection:
+        (is_unswept,) = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'unswept'").fetchone()
+        if paths or is_unswept:
+            with _transaction(connection):
+                for each in paths:
+                    _delete(connection, each)
+                connection.execute("CREATE TABLE IF NOT EXISTS unswept (id INTEGER)")
+                connection.execute("INSERT INTO turn_fts (turn_fts) VALUES ('optimize')")
+            connection.execute("VACUUM")
+            connection.execute("DROP TABLE IF EXISTS unswept")
+    return len(paths)
 
 
 def calls(calls_dir: Path) -> list[IndexRow]:
@@ -208,10 +203,12 @@ def rebuild(calls_dir: Path, make_report: Callable[[Path], tuple[IndexRow, Repor
                 while todo := [log for log in sealed_logs(calls_dir) if log not in done]:
                     for log in todo:
                         try:
-                            _write(connection, *make_report(log))
+                            with told(log):
+                                _write(connection, *make_report(log))
                         except LogError as error:
                             problems.append(str(error))
                     done.update(todo)
+            sync_folder(calls_dir)  # a journal of the old index that came back would be taken for one of the new
             new.replace(path)
         finally:
             new.unlink(missing_ok=True)
@@ -237,26 +234,7 @@ def _new_name(path: Path) -> Path:
 
 def _make(path: Path) -> None:
     path.unlink(missing_ok=True)
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        database = Database(connection, execute_plugins=False)
-        columns: dict[str, type] = dict.fromkeys(IndexRow.__struct_fields__, str)
-        columns |= dict.fromkeys(
-            ("duration_ms", "entries", "turns", "interruptions", "faults", "malformed", "format", "rules"), int
-        )
-        database.table("call").create(columns, pk="path", not_null=set(columns) - {"path", "verdict"}, strict=True)
-        database.table("call").create_index(["started_at"])
-        database.table("call").create_index(["call_sid"])
-        database.table("turn").create(
-            _TURN_COLUMNS, pk="id", not_null={"path", "number"}, foreign_keys=[("path", "call", "path")], strict=True
-        )
-        database.table("turn").create_index(["path"])
-        database.execute(f"CREATE VIRTUAL TABLE turn_fts USING fts5({', '.join(_SEARCHED)}, tokenize='{TOKENIZER}')")
-        database.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version={VERSION}")
-    finally:
-        connection.close()
+    write_image(path, empty_index(IndexRow.__struct_fields__), is_synced=True)
 
 
 @contextmanager
@@ -282,22 +260,35 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _write(connection: sqlite3.Connection, row: IndexRow, report: Report) -> None:
-    turns = [_turn_values(row.path, number, turn) for number, turn in enumerate(report.turns, 1)]
+    told = report.turns
+    if row.format == ENCRYPTED_FORMAT:
+        told = [msgspec.structs.replace(turn, **dict.fromkeys(SEARCHED, "")) for turn in told]
+    turns = [_turn_values(row.path, number, turn) for number, turn in enumerate(told, 1)]
+    with _transaction(connection):
+        _delete(connection, row.path)
+        connection.execute(_insert("call", IndexRow.__struct_fields__), msgspec.structs.astuple(row))
+        for turn, values in zip(told, turns, strict=True):
+            turn_id = connection.execute(_insert("turn", tuple(TURN_COLUMNS)[1:]), values).lastrowid
+            searched = [indexed(getattr(turn, name)) for name in SEARCHED]
+            connection.execute(_insert("turn_fts", ("rowid", *SEARCHED)), [turn_id, *searched])
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("DELETE FROM turn_fts WHERE rowid IN (SELECT id FROM turn WHERE path = ?)", [row.path])
-        connection.execute("DELETE FROM turn WHERE path = ?", [row.path])
-        connection.execute("DELETE FROM call WHERE path = ?", [row.path])
-        connection.execute(_insert("call", IndexRow.__struct_fields__), msgspec.structs.astuple(row))
-        for turn, values in zip(report.turns, turns, strict=True):
-            turn_id = connection.execute(_insert("turn", tuple(_TURN_COLUMNS)[1:]), values).lastrowid
-            searched = [indexed(getattr(turn, name)) for name in _SEARCHED]
-            connection.execute(_insert("turn_fts", ("rowid", *_SEARCHED)), [turn_id, *searched])
+        yield
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _delete(connection: sqlite3.Connection, path: str) -> None:
+    connection.execute("DELETE FROM turn_fts WHERE rowid IN (SELECT id FROM turn WHERE path = ?)", [path])
+    connection.execute("DELETE FROM turn WHERE path = ?", [path])
+    connection.execute("DELETE FROM call WHERE path = ?", [path])
 
 
 def _insert(table: str, columns: tuple[str, ...]) -> str:

@@ -1,6 +1,10 @@
 """The tables of a call's log, as SQL. The comments inside are kept by SQLite: `.schema` explains the file to whoever
 opens it.
 
+An encrypted log (see `cipher`) has the same tables and another type for one column, since a STRICT table holds no blob
+in TEXT. It has a format number of its own, and a log in the clear keeps the old one: versions from before there was
+encryption refuse the one in words, and go on reading the other.
+
 CHECKs are spelled with OR: `IN ('input', ...)` builds a table at each insert and costs a quarter of the whole write.
 """
 
@@ -8,6 +12,10 @@ from engine.core.entries import APPEND_BODY
 
 APPLICATION_ID = 0x506C4864
 """`PlHd`: how `file` and the reader know a Playhead log (https://www.sqlite.org/fileformat.html, offset 68)."""
+
+ENCRYPTED_FORMAT = 2
+TAG_BYTES = 16
+"""By which a value is longer when it is encrypted: proof that it is as it was written."""
 
 PAGE_BYTES = 1024
 """Measured with an input and a command per commit: 2.2 KB of WAL a step, against 3.2 at 2048 and 5.1 at 4096."""
@@ -57,6 +65,16 @@ CREATE TABLE seal (  -- one row once the call is over and this file is complete;
 
 TABLES = (CALL, ENTRY, SEAL)
 
+ENCRYPTED_TABLES = (
+    CALL.replace("-- the call's settings; no secrets", "-- with which key this is encrypted; the call's settings"),
+    ENTRY.replace(
+        "body TEXT,                     -- the frame",
+        "body ANY,                      -- a blob: encrypted; a text (end_call, log.gap): in the clear\n"
+        "                                 -- the frame",
+    ).replace("-- what was cut out, decoded", "-- what was cut out, decoded; encrypted"),
+    SEAL,
+)
+
 FRAMES = f"""\
 SELECT
   seq,
@@ -74,6 +92,12 @@ SELECT
   cause
 FROM entry ORDER BY seq"""
 """The view `frames`: the log for a person's eyes."""
+
+ENCRYPTED_FRAMES = (
+    FRAMES.replace("ifnull(body,", "ifnull(iif(typeof(body) = 'blob', '(encrypted)', body),")
+    .replace("length(audio)", f"length(audio) - {TAG_BYTES}")
+    .replace("length(source.audio)", f"length(source.audio) - {TAG_BYTES}")
+)
 
 
 def append_only(table: str) -> list[str]:

@@ -15,13 +15,19 @@ import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.core.entries import APPEND_BODY, Entry
-from engine.log.backlog import Backlog
+from engine.log.backlog import GAP_TYPE, Backlog
 from engine.log.create import LogFile, create
 from engine.log.errors import LogError, reason
 from engine.log.folder import check_call_sid, day_of
+from engine.log.keys import LogKey
 from engine.log.reader import CallRow
+from engine.log.sync import Syncer
+
+if TYPE_CHECKING:
+    from engine.log.cipher import CallCipher
 
 RETRY_EVERY_NS = 1_000_000_000
 """A full disk is not asked again for each frame: a failing commit may cost as much as a good one."""
@@ -44,10 +50,15 @@ _REFUSED = (
 
 
 class CallLog:
-    """The log of one call, from its first frame. Not to be used by two threads at once."""
+    """The log of one call, from its first frame; encrypted with `key`, safe from power cuts with `syncer`, if there are
+    any. Not to be used by two threads at once."""
 
-    def __init__(self, calls_dir: Path) -> None:
+    def __init__(self, calls_dir: Path, key: LogKey | None = None, syncer: Syncer | None = None) -> None:
+        self.late_entries = 0
+        """Entries that a disk refused and took later."""
         self._calls_dir = calls_dir
+        self._key = key
+        self._syncer = syncer
         self._call: CallRow | None = None
         self._file: LogFile | None = None
         self._backlog = Backlog()
@@ -60,9 +71,14 @@ class CallLog:
         return None if self._file is None else self._file.path
 
     @property
+    def file(self) -> LogFile | None:
+        """Once there is one, until it is let go: to be sealed."""
+        return self._file
+
+    @property
     def degraded(self) -> str | None:
-        """Why entries wait that should be on disk; None when all is well."""
-        return self._degraded
+        """Why entries wait, or lie unsafely, that should be on disk; None when all is well."""
+        return self._degraded or (self._file.unsafe if self._file is not None else None)
 
     @property
     def dropped_entries(self) -> int:
@@ -96,13 +112,20 @@ class CallLog:
                 waiting = self._backlog.waiting_entries()
                 raise LogError(f"{waiting} entries of {self._call.call_sid} cannot be written: {self._degraded}")
 
+    def give_up(self) -> None:
+        """What waits is lost: name it in a gap, if there is room for as much, and let go. The next start will seal."""
+        self._backlog.give_up(f"not written until the bridge stopped: {self._degraded}")
+        if self._call is not None and self._backlog:
+            self._drain(0)
+        self.close()
+
     def take(self) -> LogFile | None:
-        """Hand the file over to be sealed; None if there is none. Nothing can be appended after this."""
+        """Hand the file over; None if there is none. Nothing can be appended after this."""
         file, self._file, self._call = self._file, None, None
         return file
 
     def close(self) -> None:
-        """Let go without sealing: the next start will."""
+        """Let go. If it is not sealed, the next start will."""
         file = self.take()
         if file is not None:
             file.close()
@@ -116,8 +139,11 @@ class CallLog:
         for _ in range(DRAIN_APPENDS_MAX):
             if not self._backlog:
                 break
-            if not self._write(self._file, self._backlog.oldest(), now_ns):
+            entries = self._backlog.oldest()
+            if not self._write(self._file, entries, now_ns):
                 return False
+            if self._degraded is not None and entries[0].type != GAP_TYPE:
+                self.late_entries += len(entries)
             self._backlog.done()
         if not self._backlog:
             self._degraded = None
@@ -126,7 +152,7 @@ class CallLog:
     def _create(self, now_ns: int) -> LogFile | None:
         assert self._call is not None, "a log is opened before it is written"
         try:
-            return create(self._calls_dir, self._call)
+            return create(self._calls_dir, self._call, self._key, self._syncer)
         except (OSError, sqlite3.Error, LogError) as error:
             self._fail(f"{self._calls_dir}: {reason(error)}", now_ns)
             return None
@@ -134,7 +160,7 @@ class CallLog:
     def _write(self, file: LogFile, entries: Sequence[Entry], now_ns: int) -> bool:
         """False if the disk refused: nothing of this append is written then, and it must wait."""
         try:
-            _insert(file.connection, entries)
+            _insert(file.connection, entries, file.cipher)
         except _REFUSED as error:
             self._backlog.lose(entries, f"not to be written: {error}")
         except sqlite3.Error as error:
@@ -147,13 +173,13 @@ class CallLog:
         self._retry_at_ns = now_ns + RETRY_EVERY_NS
 
 
-def _insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+def _insert(connection: sqlite3.Connection, entries: Sequence[Entry], cipher: "CallCipher | None") -> None:
     if len(entries) <= STATEMENT_ENTRIES_MAX:
-        connection.execute(_statement(len(entries)), _values(entries))
+        connection.execute(_statement(len(entries)), _values(entries, cipher))
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executemany(_statement(1), [_values([entry]) for entry in entries])
+        connection.executemany(_statement(1), [_values([entry], cipher) for entry in entries])
         connection.execute("COMMIT")
     except BaseException:
         # A full disk has rolled back by itself, whatever had been inserted.
@@ -168,12 +194,15 @@ def _statement(entries: int) -> str:
     return f"INSERT INTO entry VALUES {', '.join([row] * entries)}"
 
 
-def _values(entries: Sequence[Entry]) -> list[object]:
+def _values(entries: Sequence[Entry], cipher: "CallCipher | None") -> list[object]:
     values: list[object] = []
     for entry in entries:
-        body: str | None = entry.body
+        body: str | bytes | None = entry.body
+        audio = entry.audio
         if body == APPEND_BODY and entry.type == _APPEND:
             body = None
+        if cipher is not None:
+            body, audio = cipher.hide(entry, is_body_null=body is None)
         values += (
             entry.seq,
             entry.at_ns,
@@ -181,7 +210,7 @@ def _values(entries: Sequence[Entry]) -> list[object]:
             entry.leg,
             entry.type,
             body,
-            entry.audio,
+            audio,
             entry.cause,
             entry.audio_from,
             entry.audio_to,
