@@ -2,7 +2,8 @@
 
 A stderr that is broken or closed is put up with: no call may end because nobody listens to what is said about it.
 
-Never what a caller or the model said, never audio, never a key: those are in the call's log, or nowhere.
+Never what a caller or the model said, never audio, never a key: those are in the call's log, or nowhere. What a model's
+server said about an error is said again here, without the secrets that may be in it (`hiding`).
 """
 
 import json
@@ -11,6 +12,8 @@ import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from engine.hiding import shown
+
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:+")
 
 
@@ -18,8 +21,7 @@ def say(fact: str, **fields: object) -> None:
     """One line. Fields that are None are left out; a text with anything odd in it is quoted as JSON."""
     words = [datetime.now(UTC).isoformat(timespec="milliseconds"), fact]
     words += [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
-    with suppress(OSError, ValueError):
-        sys.stderr.write(" ".join(words) + "\n")  # in one piece: several bridges may share one stderr
+    _write(" ".join(words) + "\n")
 
 
 def say_error(fact: str, error: BaseException, verbose: bool, **fields: object) -> None:
@@ -28,8 +30,12 @@ def say_error(fact: str, error: BaseException, verbose: bool, **fields: object) 
         error = error.exceptions[0]
     say(fact, error=f"{type(error).__name__}: {error}", **fields)
     if verbose:
-        with suppress(OSError, ValueError):
-            traceback.print_exception(error)
+        _write("".join(traceback.format_exception(error)))
+
+
+def _write(text: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.write(shown(text))  # in one piece: several bridges may share one stderr
 
 
 def _shown(value: object) -> str:

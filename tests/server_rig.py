@@ -16,6 +16,7 @@ from engine.core import CallSettings, Entry
 from engine.log.reader import read_call
 from engine.server import Server
 from tests.bridge_peers import Caller, Model
+from tests.bridge_rig import align_at_once
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://calls.example.com"
@@ -37,12 +38,13 @@ SIGNED = [(name.encode(), value.encode()) for name, value in signature(MEDIA_URL
 
 
 def config(calls_dir: Path, **changes: object) -> Config:
-    """A server's settings: signed, on any port, with a model that nobody serves."""
+    """A server's settings: signed, on any port, with a model that nobody serves; without one-time tokens."""
     settings: dict[str, object] = {
         "settings": CallSettings(),
         "model_url": "ws://127.0.0.1:9/v1/realtime",
         "api_key": "sk-secret",
         "auth_token": TOKEN,
+        "token_seconds_max": 0,
         "public_url": PUBLIC_URL,
         "host": "127.0.0.1",
         "port": 0,
@@ -79,10 +81,11 @@ class Rig:
         body: dict[str, object] = json.loads(text)
         return body
 
-    async def caller(self) -> Caller:
+    async def caller(self, auth_token: str = TOKEN) -> Caller:
         """Twilio's end of a new call, rightly signed."""
         caller = Caller()
-        await caller.connect(self.nursery, await self.connect(), SIGNED)
+        signed = [(name.encode(), value.encode()) for name, value in signature(MEDIA_URL, token=auth_token).items()]
+        await caller.connect(self.nursery, await self.connect(), signed)
         return caller
 
     async def refusal(self) -> tuple[int, str]:
@@ -107,7 +110,8 @@ async def serving(calls_dir: Path, **changes: object) -> AsyncIterator[Rig]:
     """A server with these settings, until the block ends."""
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
-            server = Server(config(calls_dir, **changes))
+            # Without a process of its own that looks for words: to start one takes longer than most tests.
+            server = Server(config(calls_dir, **changes), align_at_once)
             rig = Rig(server, await server.listen(), calls_dir, nursery)
             nursery.start_soon(rig.run)
             yield rig

@@ -8,7 +8,11 @@ import pytest
 import trio
 
 from engine.bridge import Bridge
+from engine.config import TURN_AWAY_WORDS
+from engine.core import CallSettings
+from engine.core.settings import Limits
 from engine.log import index
+from engine.log.create import create
 from engine.log.errors import LogError
 from tests.bridge_peers import CALL_SID, CONNECTED, STOP, Model, media, start
 from tests.server_rig import PUBLIC_URL, end_of, entries, listening, serving, signature
@@ -46,28 +50,41 @@ async def test_a_call_leaves_a_sealed_log_and_a_row_in_the_index(
     nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        (None, "refused with status 401: Incorrect API key provided: sk-…"),
-        ("ws://127.0.0.1:9/v1", "no connection to 127.0.0.1:9: Connection refused"),
-        ("ws://nowhere.invalid/v1", "no address for nowhere.invalid: "),
-        (f"ws://{'a' * 64}.invalid/v1", f"no address for {'a' * 64}.invalid: not a host name"),
-    ],
-    ids=["refused-key", "nobody-listens", "no-such-name", "no-name-at-all"],
-)
-async def test_a_model_that_cannot_be_had(tmp_path: Path, nursery: trio.Nursery, url: str | None, reason: str) -> None:
-    """The caller hears no endless silence: the call ends, and the log says why."""
-    async with serving(tmp_path, model_url=url or await listening(nursery, Model(accepts=False))) as rig:
+async def test_a_model_that_refuses_the_key(tmp_path: Path, nursery: trio.Nursery) -> None:
+    """The caller hears no endless silence: the call ends at once, and the log says why."""
+    async with serving(tmp_path, model_url=await listening(nursery, Model(accepts=False))) as rig:
         caller = await rig.caller()
         await caller.send(CONNECTED, start())
         assert await caller.close_reason() == (1011, "model_failed")
         await rig.server.all_over()
         (log,) = rig.logs()
-        ended, why = end_of(log)
-        assert ended == "model_failed"
-        assert why.startswith(f"the model cannot be reached: {reason}")
+        reason = "the model cannot be reached: refused with status 401: Incorrect API key provided: sk-…"
+        assert end_of(log) == ("model_failed", reason)
     nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ws://127.0.0.1:9/v1", "no connection to 127.0.0.1:9: Connection refused"),
+        ("ws://nowhere.invalid/v1", "no address for nowhere.invalid: "),
+        (f"ws://{'a' * 64}.invalid/v1", f"no address for {'a' * 64}.invalid: not a host name"),
+    ],
+    ids=["nobody-listens", "no-such-name", "no-name-at-all"],
+)
+async def test_a_model_that_cannot_be_reached(tmp_path: Path, url: str, reason: str) -> None:
+    """It is tried again for as long as a caller can be kept waiting; each try is in the log with what came of it."""
+    patient = CallSettings(limits=Limits(ready_ms_max=300))
+    async with serving(tmp_path, model_url=url, settings=patient) as rig:
+        caller = await rig.caller()
+        await caller.send(CONNECTED, start())
+        assert await caller.close_reason() == (1011, "model_failed")
+        await rig.server.all_over()
+        (log,) = rig.logs()
+        assert end_of(log)[0] == "model_failed"
+        failed = [json.loads(entry.body)["reason"] for entry in entries(log) if entry.type == "leg.failed"]
+        assert failed != []
+        assert all(why.startswith(reason) for why in failed)
 
 
 async def test_twilio_closes_without_stop(tmp_path: Path, nursery: trio.Nursery) -> None:
@@ -102,7 +119,7 @@ async def test_one_call_too_many(tmp_path: Path, nursery: trio.Nursery, capsys: 
         caller = await rig.caller()
         await caller.send(CONNECTED, start())
         status, twiml = await rig.ask("POST", "/twiml", signature(f"{PUBLIC_URL}/twiml"))
-        assert (status, '<Reject reason="busy"/>' in twiml) == (200, True)
+        assert (status, f"<Say>{TURN_AWAY_WORDS}</Say><Hangup/>" in twiml) == (200, True)
         assert await rig.refusal() == (503, "calls_max: 1 calls are up\n")
         assert (await rig.health())["refused"] == {"busy": 1, "503": 1}
         await caller.send(STOP)
@@ -178,6 +195,7 @@ async def test_a_disk_that_fails_is_loud_and_takes_no_new_calls(
     tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call whose log cannot be written goes on, /healthz says so, the next is turned away; then the disk is back."""
+    monkeypatch.setattr("engine.unsealed.AGAIN_SECONDS", 0.01)
 
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -186,7 +204,7 @@ async def test_a_disk_that_fails_is_loud_and_takes_no_new_calls(
         raise LogError("CALLS_DIR cannot be written")
 
     monkeypatch.setattr("engine.log.writer.create", full)
-    monkeypatch.setattr("engine.server.check_calls_dir", unwritable)
+    monkeypatch.setattr("engine.health.check_calls_dir", unwritable)
     model = Model()
     async with serving(tmp_path, model_url=await listening(nursery, model)) as rig:
         caller = await rig.caller()
@@ -196,13 +214,18 @@ async def test_a_disk_that_fails_is_loud_and_takes_no_new_calls(
         assert health["status"] == "degraded"
         assert "disk is full" in str(health["log"])
         _, twiml = await rig.ask("POST", "/twiml", signature(f"{PUBLIC_URL}/twiml"))
-        assert "<Reject" in twiml
+        assert "<Say>We are sorry" in twiml
         await caller.send(STOP)
         assert await caller.close_reason() == (1000, "stop")
-        await rig.server.all_over()
-        assert (await rig.health())["status"] == "degraded"
+        await caller.closed.wait()
+        while (health := await rig.health())["calls"] != 0:
+            pass
+        assert (health["status"], health["calls_unsealed"]) == ("degraded", 1)
 
-        monkeypatch.setattr("engine.server.check_calls_dir", lambda calls_dir: None)
+        monkeypatch.setattr("engine.health.check_calls_dir", lambda calls_dir: None)
+        monkeypatch.setattr("engine.log.writer.create", create)
+        await rig.server.all_over()
+        assert [end_of(log)[0] for log in rig.logs()] == ["stop"]
         _, twiml = await rig.ask("POST", "/twiml", signature(f"{PUBLIC_URL}/twiml"))
         assert "<Connect>" in twiml
         assert (await rig.health())["status"] == "ok"

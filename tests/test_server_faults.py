@@ -9,8 +9,8 @@ import trio
 
 from engine.log.errors import LogError
 from engine.say import say_error
-from tests.bridge_peers import CONNECTED, STOP, Model, start
-from tests.server_rig import MEDIA_URL, UPGRADE, Rig, end_of, listening, serving, signature
+from tests.bridge_peers import CONNECTED, STOP, Caller, Model, start
+from tests.server_rig import Rig, end_of, listening, serving
 
 
 class Broken:
@@ -50,8 +50,8 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_well = False
         self.looks = 0
-        monkeypatch.setattr("engine.finish.seal", self.check)
-        monkeypatch.setattr("engine.server.check_calls_dir", self.check)
+        monkeypatch.setattr("engine.finish.try_to_seal", self.check)
+        monkeypatch.setattr("engine.health.check_calls_dir", self.check)
 
     def check(self, *_: object) -> None:
         self.looks += 1
@@ -73,45 +73,48 @@ async def test_health_finds_out_by_itself_that_the_disk_is_back(
     """A load balancer sends no calls to a server that is not well, so no call would ever find out. It asks often: the
     disk is not looked at each time."""
     disk = Disk(monkeypatch)
+    monkeypatch.setattr("engine.unsealed.AGAIN_SECONDS", 3600)
     async with serving(tmp_path) as rig:
         await one_call(rig)
         disk.looks = 0
-        monkeypatch.setattr("engine.server.LOOK_AGAIN_SECONDS", 3600)
+        monkeypatch.setattr("engine.health.LOOK_AGAIN_SECONDS", 3600)
         for _ in range(3):
             health = await rig.health()
             assert (health["status"], health["log"]) == ("degraded", "the disk is full")
         assert disk.looks == 1
         disk.is_well = True
         assert (await rig.health())["status"] == "degraded"
-        monkeypatch.setattr("engine.server.LOOK_AGAIN_SECONDS", 0)
+        monkeypatch.setattr("engine.health.LOOK_AGAIN_SECONDS", 0)
         assert (await rig.health())["status"] == "ok"
         assert (await rig.health())["status"] == "ok"
         assert disk.looks == 2
 
 
-async def test_upgrades_that_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_calls_that_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One place is left and two come for it, while it is looked whether the disk is back. One of them gets it."""
     disk = Disk(monkeypatch)
     async with serving(tmp_path, calls_max=1) as rig:
         await one_call(rig)
         both = threading.Barrier(2, timeout=10)
-        monkeypatch.setattr("engine.server.check_calls_dir", lambda calls_dir: both.wait())
+        monkeypatch.setattr("engine.health.check_calls_dir", lambda calls_dir: both.wait())
         disk.is_well = True
-        lines = [f"{name}: {value}" for name, value in (UPGRADE | signature(MEDIA_URL)).items()]
-        head = "\r\n".join(["GET /media HTTP/1.1", "Host: x", *lines, "", ""]).encode()
-        statuses = []
+        callers = []
 
         async def upgrade() -> None:
-            stream = await rig.connect()
-            async with stream:
-                await stream.send_all(head)
-                statuses.append((await stream.receive_some())[9:12])
-                if len(statuses) == 2:
-                    both_answered.set()
-                await both_answered.wait()
+            callers.append(await rig.caller())
 
-        both_answered = trio.Event()
         async with trio.open_nursery() as upgrading:
             upgrading.start_soon(upgrade)
             upgrading.start_soon(upgrade)
-        assert sorted(statuses) == [b"101", b"503"]
+        refusals = []
+        async with trio.open_nursery() as calling:
+
+            async def refused(caller: Caller) -> None:
+                refusals.append(await caller.close_reason())
+                calling.cancel_scope.cancel()
+
+            for number, caller in enumerate(callers):
+                await caller.send(CONNECTED, start(f"CA{number:032}"))
+                calling.start_soon(refused, caller)
+        assert refusals == [(1008, "refused")]
+        assert (await rig.health())["calls"] == 1

@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 import trio.testing
 
 from engine import web
+from engine.bridge import WireLimits
+from engine.core.settings import Limits
 from tests.server_rig import MEDIA_URL, PUBLIC_URL, TOKEN, UPGRADE, ask, read_answer, serving, signature
 
 FORM = {"CallSid": "CA" + "1" * 32, "From": "+15550100", "Empty": ""}
@@ -250,14 +253,13 @@ async def test_a_slow_head_is_not_waited_for(autojump_clock: trio.testing.MockCl
 
 
 async def test_too_many_connections_that_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has waited longest goes, so a newcomer that knows what it wants is served."""
     monkeypatch.setattr("engine.server.CONNECTIONS_MAX", 2)
-    async with serving(tmp_path) as rig:
-        async with await rig.connect(), await rig.connect():
-            await trio.testing.wait_all_tasks_blocked(0.01)
-            async with await rig.connect() as third:
-                assert await third.receive_some() == b""
+    async with serving(tmp_path) as rig, await rig.connect() as oldest, await rig.connect():
         await trio.testing.wait_all_tasks_blocked(0.01)
-        assert (await rig.health())["refused"] == {"503": 1}
+        health = await rig.health()
+        assert await oldest.receive_some() == b""
+        assert health["refused"] == {"connections_max": 1}
 
 
 async def test_health(tmp_path: Path) -> None:
@@ -267,23 +269,16 @@ async def test_health(tmp_path: Path) -> None:
         assert json.loads(text) == {
             "status": "ok",
             "calls": 0,
+            "calls_without_start": 0,
+            "calls_unsealed": 0,
             "calls_max": 5,
             "calls_taken": 0,
             "calls_ended": {},
             "refused": {},
             "log": "ok",
+            "log_late_entries": 0,
             "log_dropped_entries": 0,
-            "limits": {
-                "start_ms_max": 10_000,
-                "frames_before_start_max": 50,
-                "ready_ms_max": 10_000,
-                "idle_ms_max": 30_000,
-                "pending_audio_ms_max": 10_000,
-                "settle_ms": 1_000,
-                "align_ms_max": 2_000,
-                "caller_frame_bytes_max": 65_536,
-                "model_frame_bytes_max": 4_194_304,
-                "outbox_bytes_max": 2_097_152,
-            },
+            "log_sync": "ok",
+            "limits": msgspec.to_builtins(Limits()) | msgspec.to_builtins(WireLimits()),
         }
         assert await ask(await rig.connect(), "HEAD", "/healthz") == (200, "")

@@ -22,6 +22,7 @@ async def serve(calls_dir: Path, model_url: str) -> tuple[trio.Process, str]:
         "CALLS_DIR": str(calls_dir),
         "HOST": "127.0.0.1",
         "PORT": "0",
+        "TOKEN_SECONDS_MAX": "0",
     }
     process = await trio.lowlevel.open_process(
         [sys.executable, "-m", "engine", "serve"],

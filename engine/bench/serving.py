@@ -32,6 +32,7 @@ async def serving_bridge(model_url: str, folder: Path) -> AsyncIterator[tuple[in
         "OPENAI_REALTIME_URL": model_url,
         "TWILIO_AUTH_TOKEN": TOKEN,
         "PUBLIC_URL": f"ws://127.0.0.1:{port}",
+        "TOKEN_SECONDS_MAX": "0",  # the relay beside it has no /twiml to give one
         "PORT": str(port),
         "HOST": "127.0.0.1",
         "CALLS_DIR": str(folder),

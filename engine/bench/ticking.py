@@ -50,6 +50,7 @@ async def _serve(model_url: str, port: int, calls_dir: Path, looks_for_words: bo
         model_url=model_url,
         api_key=None,
         auth_token=TOKEN,
+        token_seconds_max=0,
         public_url=f"ws://127.0.0.1:{port}",
         host="127.0.0.1",
         port=port,

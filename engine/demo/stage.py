@@ -1,8 +1,9 @@
 """The call itself, live: the bridge's own server between a simulated model and a simulated phone.
 
 Three peers on loopback, in one process, each on a port of its own: the server dials the model as it would dial OpenAI,
-with a key; the phone's edge dials the server as Twilio would, with a signature. Key and token are drawn for this one
-call. The network's delays are added at the simulators' ends.
+with a key; the phone's edge asks the server's webhook what to do and then dials the server, as Twilio would, with
+signatures and the webhook's token. The keys are drawn for this one call. The network's delays are added at the
+simulators' ends.
 """
 
 import signal
@@ -19,11 +20,11 @@ import trio
 from engine.config import Config
 from engine.server import Server
 from engine.sim.caller import Cue
+from engine.sim.calling import place_call
 from engine.sim.edge import TwilioEdge
-from engine.sim.fronts import Serving, dial_edge, serve_model
+from engine.sim.fronts import Serving, serve_model
 from engine.sim.model import RealtimeModel
 from engine.sim.scenario import Scenario
-from engine.twiml import MEDIA_PATH, media_url
 
 HOST = "127.0.0.1"
 PUBLIC_URL = "https://bakery.example.com"
@@ -95,11 +96,11 @@ async def _connect(
     async with trio.open_nursery() as phone:
         await phone.start(
             partial(
-                dial_edge,
-                f"ws://{HOST}:{port}{MEDIA_PATH}",
+                place_call,
+                f"http://{HOST}:{port}",
                 performance.edge,
                 auth_token=auth_token,
-                signed_url=media_url(PUBLIC_URL),
+                public_url=PUBLIC_URL,
                 delays=(scenario.caller_out, scenario.caller_in),
             )
         )
