@@ -48,8 +48,9 @@ class WireLimits(msgspec.Struct, frozen=True):
 
     caller_frame_bytes_max: int = 64 * 1024
     """Twilio sends 400 bytes; a `start` with every custom parameter is below 16 KiB."""
-    model_frame_bytes_max: int = 4 * 1024 * 1024
-    """The largest events carry a whole item: a minute of audio and its transcript are below 1 MiB."""
+    model_frame_bytes_max: int = 1024 * 1024
+    """The largest events carry seconds of audio, or a whole item's text. A delta of this size, a minute and a half of
+    speech, would already take a third of a second to hear."""
     outbox_bytes_max: int = 2 * 1024 * 1024
     """Sent and not yet taken by the peer, for each leg: two and a half minutes of audio, as base64."""
     model_silent_seconds_max: int = 15

@@ -22,7 +22,7 @@ from tests.wire_rig import head, masked, on_the_wire
 MIB = 1 << 20
 PIECE = b"x" * 65536
 TEXT, PART, LAST, PING, PONG = 0x81, 0x00, 0x80, 0x89, 0x8A
-MAX = {"caller": 64 * 1024, "model": 4 * MIB}
+MAX = {"caller": 64 * 1024, "model": MIB}
 MASK = {"caller": 0x80, "model": 0}
 
 
