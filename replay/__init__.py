@@ -12,9 +12,10 @@ would need a special case here would be a mistake in the core.
     trouble    what went wrong, entry by entry
 
     flow       entries and ladder        sound      what was heard, as sound     state    the core's state
-    compare    diff, what-if, verify     goldens    golden logs, pin, redact     metrics  numbers and problems
+    compare    diff, what-if, verify     goldens    golden logs, pin             metrics  numbers and problems
     view       one call as a page        site       a folder as a site           audit    another bridge's mistakes
-    foreign    import                    commands   the command line, which `cli` puts together
+    foreign    import                    redacting  a call without its people
+    commands   the command line, which `cli` puts together
 
     pytest_plugin    `*.calllog.jsonl` as tests, in anybody's repository
 """

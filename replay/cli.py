@@ -42,6 +42,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "diff": "Find where two logs part, or one log under other rules.",
         "what-if": "Decide a recorded call under changed settings.",
         "pin": "Make a golden log of a call, and prove that it replays.",
+        "redact": "Copy a call without its people, for a stranger.",
     },
     "Calls of another bridge": {
         "import": "Make a log of frames that another bridge recorded.",

@@ -38,6 +38,7 @@ def call_data(log: Log, result: Result) -> JsonObject:
         "turns": [turn_data(turn) for turn in result.report.turns],
         "at_ear": msgspec.to_builtins(result.at_ear),
         "interruptions": _interruptions(log, result),
+        "model_away": msgspec.to_builtins(result.report.model_away),
     }
 
 
@@ -90,6 +91,7 @@ def unreadable_data(reason: str) -> JsonObject:
         "turns": [],
         "at_ear": [],
         "interruptions": [],
+        "model_away": [],
     }
 
 

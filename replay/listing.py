@@ -3,6 +3,9 @@
 Works from the logs alone; an index only makes it quick. A log that is not in the index (its call still runs, or the
 index is older or gone) is replayed, but only when it can be wanted at all: first comes what its head tells, and nobody
 waits for the calls beyond a limit.
+
+Of an encrypted log the index has no words, so whoever looks for words has each of them replayed, too. Without its key
+only its head is known; the list says so.
 """
 
 from collections.abc import Iterator
@@ -13,10 +16,11 @@ import msgspec
 
 from engine.core import Report
 from engine.log import index
-from engine.log.errors import LogError
-from engine.log.folder import live_logs, sealed_logs
+from engine.log.errors import LogError, LogLockedError
+from engine.log.folder import LIVE, live_logs, sealed_logs
 from engine.log.index import IndexedTurn, IndexRow, Rebuilt, row_of
-from engine.log.reader import read_call
+from engine.log.reader import head_of, read_call
+from engine.log.schema import ENCRYPTED_FORMAT
 from replay.data import ended_of
 from replay.paint import Line, Style, line
 from replay.runner import Verdict, replay
@@ -45,19 +49,19 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Listing(NamedTuple):
-    """The calls that were wanted, how many there are, and what is wrong with the index, if something is."""
+    """The calls that were wanted, how many there are, and what the list lacks: a line for each reason."""
 
     calls: list[Listed]
     logs: int
-    hint: str
+    hints: list[str]
 
 
 class _Indexed(NamedTuple):
-    """What the index says, by path; of a search, the turns that it found."""
+    """What the index says, by path; of a search, the turns that it found. `hints`: what is wrong with it."""
 
     rows: dict[str, IndexRow]
     turns: dict[str, list[IndexedTurn]]
-    hint: str
+    hints: list[str]
 
 
 def list_calls(calls_dir: Path, wanted: Wanted) -> Listing:
@@ -68,44 +72,56 @@ def list_calls(calls_dir: Path, wanted: Wanted) -> Listing:
     known = _indexed(calls_dir, wanted.search)
     started = {name: _started_at(path, known.rows.get(name)) for name, path in logs.items()}
     found: list[Listed] = []
+    locked: list[LogLockedError] = []
     for name in sorted(logs, key=lambda name: (started[name] or "", name), reverse=True):
         if wanted.limit is not None and len(found) >= wanted.limit:
             break
         if wanted.is_time(began(started[name])):
-            listed = _listed(logs[name], name, known, wanted.search)
+            listed = _listed(logs[name], name, known, wanted.search, locked)
             if _is_wanted(listed, wanted):
                 found.append(listed)
-    return Listing(found, len(logs), known.hint)
+    return Listing(found, len(logs), known.hints + _locked_hints(locked, wanted.search))
+
+
+def _locked_hints(locked: list[LogLockedError], search: Search | None) -> list[str]:
+    if not locked:
+        return []
+    calls = "1 call was" if len(locked) == 1 else f"{len(locked)} calls were"
+    done = "only seen from outside" if search is None else "not searched"
+    return [f"{calls} {done}: {locked[0]}"]
 
 
 def _indexed(calls_dir: Path, search: Search | None) -> _Indexed:
     if not (calls_dir / INDEX).exists():
-        return _Indexed({}, {}, "")
+        return _Indexed({}, {}, [])
     try:
         rows = {row.path: row for row in index.calls(calls_dir)}
         turns: dict[str, list[IndexedTurn]] = {}
         for turn in index.turns_with(calls_dir, search.phrases) if search is not None else ():
             turns.setdefault(turn.path, []).append(turn)
     except LogError as error:
-        return _Indexed({}, {}, f"{error}: `replay index {calls_dir}`. Until then every log is replayed")
-    return _Indexed(rows, turns, "")
+        return _Indexed({}, {}, [f"{error}: `replay index {calls_dir}`. Until then every log is replayed"])
+    return _Indexed(rows, turns, [])
 
 
 def _started_at(path: Path, row: IndexRow | None) -> str | None:
     if row is not None:
         return row.started_at
     try:
-        with read_call(path) as logged:
-            return logged.call.started_at
+        return head_of(path)[0].started_at
     except LogError:
         return None
 
 
-def _listed(path: Path, name: str, known: _Indexed, search: Search | None) -> Listed:
+def _listed(path: Path, name: str, known: _Indexed, search: Search | None, locked: list[LogLockedError]) -> Listed:
     row = known.rows.get(name)
     turns = known.turns.get(name, [])
-    if row is None or (search is not None and any(search.is_open(turn) for turn in turns)):
-        return _of_log(path, name, search)
+    if row is None or (search is not None and _must_open(row, turns, search)):
+        try:
+            return _of_log(path, name, search)
+        except LogLockedError as error:
+            locked.append(error)
+            return _of_head(path, name, search)
     said = None
     if search is not None:
         said = [said_in(turn, turn.number) for turn in turns if search.finds(turn)]
@@ -125,10 +141,37 @@ def _listed(path: Path, name: str, known: _Indexed, search: Search | None) -> Li
     )
 
 
+def _must_open(row: IndexRow, turns: list[IndexedTurn], search: Search) -> bool:
+    """Whether the index does not know what was said, or not whether it was heard."""
+    return row.format == ENCRYPTED_FORMAT or any(search.is_open(turn) for turn in turns)
+
+
+def _of_head(path: Path, name: str, search: Search | None) -> Listed:
+    """What an encrypted log shows to who has no key."""
+    call, seal = head_of(path)
+    ended = seal.ended if seal is not None else LIVE if path.parent.name == LIVE else None
+    said: list[Said] | None = None if search is None else []
+    return Listed(
+        name,
+        call.call_sid,
+        call.started_at,
+        None,
+        ended,
+        None,
+        None,
+        "unknown",
+        seal.reason if seal is not None else None,
+        said=said,
+    )
+
+
 def _of_log(path: Path, name: str, search: Search | None) -> Listed:
+    """What a replay finds. Raises LogLockedError."""
     try:
         with open_log(path) as log:
             result = replay(log)
+    except LogLockedError:
+        raise
     except LogError:
         return Listed(name, path.stem, None, None, None, None, None, "unknown", said=None if search is None else [])
     report = result.report

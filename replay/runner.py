@@ -4,7 +4,8 @@
 `record` that the bridge used; those entries must be the next rows of the log, in every field.
 
 **Searches for words** are done again. What the core commands to be looked for is looked for here, when the log has the
-answer, and the answer must be the same to the byte: it is an input, but not one that came from outside.
+answer, and the answer must be the same to the byte: it is an input, but not one that came from outside. In a redacted
+log there is no sound to look in: what was found is taken as it is.
 
 **Where a log may end.** Anywhere: the process may have been killed at any entry, even between an input and its
 commands. So rows that are missing at the very end are no divergence; the result says that the log is cut.
@@ -26,7 +27,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from engine.core import RULES, RULES_OVERHEARD, Call, Command, Entry, Overheard, Report, record, report, wire_engine
+from engine.core import RULES_OVERHEARD, Call, Command, Entry, Overheard, Report, record, report, wire_engine
 from engine.core import events as ev
 from engine.core.commands import AlignItem
 from engine.core.entries import APPEND_BODY
@@ -35,7 +36,7 @@ from engine.log.errors import LogError
 from engine.log.reader import Row
 from replay.rows import Log, entry_of
 from replay.state.at_ear import AtEar, at_ear_now
-from replay.walk import stream_ms_of
+from replay.walk import check_rules, stream_ms_of
 
 Verdict = Literal["same", "diverged", "unknown"]
 OF_ANOTHER = "made by another bridge, so there is nothing to replay; `replay audit` says what it got right"
@@ -103,6 +104,7 @@ class _Run:
 
     def __init__(self, log: Log) -> None:
         self.call = Call(log.settings)
+        self.is_redacted = log.head.is_redacted
         self.rows: Iterator[Row] = log.rows()
         self.counts = Counts()
         self.input: Row | None = None
@@ -149,7 +151,9 @@ class _Run:
         self.searches |= {each.item_id: each.work for each in commands if isinstance(each, AlignItem)}
 
     def _answer(self, body: str | None) -> str | None:
-        """What the answer to a search should have been. None if nothing was asked."""
+        """What the answer to a search should have been. None if nothing was asked, or it cannot be asked again."""
+        if self.is_redacted:
+            return None
         try:
             item_id = msgspec.json.decode(body or "", type=_Answer).item_id
         except ev.UNREADABLE:
@@ -211,8 +215,7 @@ def replay(log: Log) -> Result:
     Never raises for what is in the entries: what cannot be judged has the verdict `unknown`. Raises `LogError` for
     rules that this version does not know.
     """
-    if log.settings.rules > RULES:
-        raise LogError(f"recorded under rules {log.settings.rules}; this version decides under rules up to {RULES}")
+    check_rules(log)
     if log.settings.rules == RULES_OVERHEARD:
         return _overhear(log)
     run = _Run(log)

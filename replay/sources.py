@@ -37,7 +37,10 @@ def open_log(path: Path) -> Iterator[Log]:
 
 
 def log_of(path: Path, logged: LoggedCall) -> Log:
-    """An open SQLite log, as the replay wants it. Raises LogFormatError for settings that are not known here."""
+    """An open SQLite log, as the replay wants it, once its pages and its seal were checked: whatever is asked of a log
+    that was changed, no answer is to be trusted. Raises LogDamagedError; LogFormatError for settings that are not known
+    here."""
+    logged.verify()
     call = logged.call
     try:
         settings = msgspec.json.decode(call.config, type=CallSettings)

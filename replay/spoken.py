@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec.structs import astuple
 
-from engine.core.report import Turn
+from engine.core.report import ModelAway, Turn
 from replay.paint import visible
 
 CONFIDENCE_MIN = 0.5
@@ -18,6 +18,23 @@ CONFIDENCE_MIN = 0.5
 _MARKS = ".,;:!?…"
 
 How = Literal["heard", "partly", "unheard"]
+
+
+def away_told(away: ModelAway) -> str:
+    """How long the model was away, and why, and what it took to have it back."""
+    dials = "1 dial" if away.dials == 1 else f"{away.dials} dials"
+    if away.to_ms is None:
+        return f"from then on: {away.reason}; {dials}"
+    items = "1 item" if away.restored == 1 else f"{away.restored} items"
+    return f"for {away.to_ms - away.from_ms} ms: {away.reason}; {dials}, {items} restored"
+
+
+def is_ours(turn: Turn) -> bool:
+    """Whether the bridge itself said this, and no model: what the caller is told while the model is away."""
+    return turn.speaker == "assistant" and turn.response_id is None
+
+
+OURS = "said by the bridge, for the model was away"
 
 
 def unit(turn: Turn) -> str:

@@ -22,7 +22,7 @@ from replay.paint import Line, Span, Style, line, visible
 from replay.repairs import Told, as_recorded
 from replay.rows import Log
 from replay.runner import Divergence, Result
-from replay.spoken import doubt, how_far, how_much, unit
+from replay.spoken import OURS, away_told, doubt, how_far, how_much, is_ours, unit
 from replay.state.at_ear import AtEar
 from replay.trouble import troubles
 from replay.walk import Walk
@@ -129,7 +129,9 @@ def said_spans(speaker: str, generated_text: str, heard_text: str) -> list[Span]
 
 
 def _notes(turn: Turn, told: Told | None) -> Iterator[str]:
-    """Nothing to say of a turn that was heard to its end, nor of its words where they are certain."""
+    """Nothing more to say of a turn that was heard to its end, nor of its words where they are certain."""
+    if is_ours(turn):
+        yield f"{turn.item_id}: {OURS}"
     deleted = f"; deleted: {told.outcome}" if told is not None and told.action == "delete" else ""
     if turn.speaker == "caller" or (turn.heard_ms >= turn.generated_ms and not turn.interrupted and not deleted):
         return
@@ -184,9 +186,12 @@ def _did(item: InterruptedItem) -> list[Span]:
 
 
 def _troubles(log: Log, report: Report, dates: Dates, underruns: Sequence[Underrun]) -> Iterator[Line]:
-    found = troubles(log.rows())
-    if found or report.dropped_ms or underruns:
+    found, label = troubles(log.rows()), list[Span]()
+    if found or report.dropped_ms or underruns or report.model_away:
         yield from _heading("Trouble")
+    for away in report.model_away:
+        label = [(f"{clock(away.from_ms):>10}  entry {away.seq:<6} ", "dim")]
+        yield Line(label, [("model away: ", "warn"), (_clip(visible(away_told(away))), "plain")])
     if report.dropped_ms:
         kept_ms = log.settings.limits.pending_audio_ms_max
         told = (
@@ -199,7 +204,7 @@ def _troubles(log: Log, report: Report, dates: Dates, underruns: Sequence[Underr
         told = f"{times}, the caller waited in the middle of an item for more of it; the longest is {worst.ms} ms"
         yield Line([("  ", "plain")], [("underrun: ", "warn"), (f"{told}, at {clock(worst.at_ms)}", "plain")])
     for trouble in found:
-        label: list[Span] = [(f"{clock(ms_of(dates.at_of(trouble.seq))):>10}  entry {trouble.seq:<6} ", "dim")]
+        label = [(f"{clock(ms_of(dates.at_of(trouble.seq))):>10}  entry {trouble.seq:<6} ", "dim")]
         yield Line(label, [(f"{trouble.what}: ", "warn"), (_clip(visible(trouble.detail)), "plain")])
 
 

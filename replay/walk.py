@@ -39,14 +39,21 @@ class Moment(msgspec.Struct, frozen=True):
         return ms_of(self.at)
 
 
+def check_rules(log: Log) -> None:
+    """Raises LogError for rules that this version does not know."""
+    rules = log.settings.rules
+    if rules > RULES:
+        known = f"this version decides under rules up to {RULES}: upgrade playhead"
+        raise LogError(f"{log.path}: recorded under rules {rules}; {known}")
+
+
 class Walk:
     """One pass over a log. Iterate it; `call` is the core after the moment that came last. Raises LogError where the
     entries cannot be read, and for rules that this version does not know."""
 
     def __init__(self, log: Log) -> None:
+        check_rules(log)
         rules = log.settings.rules
-        if rules > RULES:
-            raise LogError(f"recorded under rules {rules}; this version decides under rules up to {RULES}")
         self.log = log
         self.call: AnyCall = Overheard(log.settings) if rules == RULES_OVERHEARD else Call(log.settings)
         self._at = 0

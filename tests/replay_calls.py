@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import astuple, replace
 
-from engine.core import CallSettings, Entry
+from engine.core import RULES, CallSettings, Entry
 from engine.core.report import Turn
 from engine.log.create import LogFile
 from engine.log.reader import CallRow, Row
@@ -24,7 +24,7 @@ from tests.build import ACCOUNT_SID, CALL_SID, STREAM_SID, Harness
 
 SETTINGS = CallSettings()
 STARTED_AT = "2026-11-20T14:03:11.250000+00:00"
-HEAD = Head(CALL_SID, STREAM_SID, ACCOUNT_SID, STARTED_AT, 1, 1, "0.1.0")
+HEAD = Head(CALL_SID, STREAM_SID, ACCOUNT_SID, STARTED_AT, 1, RULES, "0.1.0")
 
 
 def bakery() -> list[Entry]:
@@ -77,7 +77,7 @@ def _assistant_json() -> dict[str, object]:
         "generated_ms": 1000,
         "heard_ms": 520,
         "heard_min_ms": 400,
-        "heard_max_ms": 600,
+        "heard_max_ms": 540,
         "interrupted": True,
         "method": turn.method,
         "confidence": turn.confidence,
@@ -146,7 +146,7 @@ def bakery_json() -> dict[str, object]:
         "duration_ms": 1400,
         "ended": "stop",
         "format": 1,
-        "rules": 1,
+        "rules": RULES,
         "verdict": "same",
         "reason": "every command is the one that was recorded",
         "cut": False,
@@ -155,6 +155,7 @@ def bakery_json() -> dict[str, object]:
         "turns": [_assistant_json(), _caller_json()],
         "at_ear": [],
         "interruptions": [interruption],
+        "model_away": [],
     }
 
 
@@ -169,7 +170,7 @@ def log_of(entries: Sequence[Entry], settings: CallSettings = SETTINGS, head: He
 
 def call_row(call_sid: str = CALL_SID, **changes: object) -> CallRow:
     config = msgspec.json.encode(SETTINGS).decode()
-    row = CallRow(call_sid, STREAM_SID, ACCOUNT_SID, STARTED_AT, 1, "0.1.0", config)
+    row = CallRow(call_sid, STREAM_SID, ACCOUNT_SID, STARTED_AT, RULES, "0.1.0", config)
     return replace(row, **changes)
 
 

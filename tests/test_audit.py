@@ -68,7 +68,7 @@ def record(outcome: Outcome, path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def played_ms(outcome: Outcome, item_id: str) -> float:
     """How far the phone played an item from its beginning, without a hole."""
     end = 0
-    for run in heard_runs(outcome.edge.played, outcome.model.conversation.items):
+    for run in heard_runs(outcome.edge.played, outcome.items):
         if run.item_id == item_id and run.begin == end:
             end = run.end
     return end / 8

@@ -131,7 +131,7 @@ class TestForEyes:
     def test_a_call_of_our_own(self, tmp_path: Path) -> None:
         done = run(write_sealed(tmp_path, our_bakery()))
         assert done.exit_code == 0
-        assert done.stdout.splitlines()[1] == "2026-11-20 14:03:11 UTC, made by playhead, rules 1"
+        assert done.stdout.splitlines()[1] == "2026-11-20 14:03:11 UTC, made by playhead, rules 2"
         assert done.stdout.endswith("\nclean: 1 interruption, nothing wrong\n")
 
     def test_nobody_broke_in(self, tmp_path: Path) -> None:

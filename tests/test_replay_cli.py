@@ -163,15 +163,15 @@ class TestCouldNotTell:
         newer.close()
         done = run(path)
         assert (done.exit_code, done.stdout) == (2, "")
-        assert "has log format 7, this version reads up to 1" in done.stderr
+        assert "has log format 7, this version reads up to 2" in done.stderr
 
     def test_settings_or_rules_that_are_not_known_here(self, tmp_path: Path) -> None:
         path = write_sealed(tmp_path / "a", BAKERY, call_row(config='{"colour":"red"}'))
         assert run(path).exit_code == 2
         assert "this version does not know its settings: Object contains unknown field `colour`" in run(path).stderr
-        path = write_sealed(tmp_path / "b", BAKERY, call_row(rules=2))
+        path = write_sealed(tmp_path / "b", BAKERY, call_row(rules=3))
         assert run(path).exit_code == 2
-        assert "recorded under rules 2" in run(path).stderr
+        assert "recorded under rules 3" in run(path).stderr
 
     def test_a_hole_in_the_log_shows_the_call_up_to_it(self, tmp_path: Path) -> None:
         done = run(write_sealed(tmp_path, [*BAKERY[:18], *BAKERY[19:]]))

@@ -278,6 +278,7 @@ class TestForPrograms:
             "count": 1,
             "kind": "frame",
             "last_ms": 620,
+            "is_away": False,
         }
 
 

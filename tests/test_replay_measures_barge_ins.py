@@ -101,7 +101,7 @@ class TestAnInterruption:
         call.model(build.caller_words("Stop.", "item_u1"))
         told = measured(call).repairs
         assert [msgspec.structs.astuple(each)[1:] for each in told] == [
-            (500, "item_1", "truncate", "ok", 400, 400, 200),
+            (500, "item_1", "truncate", "ok", 400, 400, 20),
             (500, "item_2", "delete", "error", 0, 600, 0),
             (500, "item_3", "delete", "pending", 0, None, 0),
         ]

@@ -185,7 +185,7 @@ def item(*anchors_ms: tuple[int, int], tail_ms: int = 0, ended_ms: int = 0) -> I
         started_at=8_000,
         proven_samples=anchors_ms[-1][0] * 8,
         tail_samples=tail_ms * 8,
-        tail_high=tail_ms * 8 + 800,
+        tail_reach=tail_ms * 8 + 800,
         anchors=[(length_ms * 8, at_ms * 8) for length_ms, at_ms in anchors_ms],
         ended_at=ended_ms * 8,
     )

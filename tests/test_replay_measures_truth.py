@@ -35,7 +35,7 @@ def voice_ends_ms(outcome: Outcome) -> list[float]:
 def errors_ms(outcome: Outcome) -> Iterator[tuple[str, float]]:
     """What was measured less what is true, of each kind of number that has a truth."""
     measured = measure(log_of(outcome.entries, outcome.scenario.settings))
-    runs = heard_runs(outcome.edge.played, outcome.model.conversation.items)
+    runs = heard_runs(outcome.edge.played, outcome.items)
     starts_ms = {run.item_id: run.at_samples / 8 for run in reversed(runs)}
     spoke_ms = voice_ends_ms(outcome)
     for turn in measured.turns:
@@ -81,7 +81,7 @@ def test_starts_stops_and_latencies_are_those_of_the_line(
 
 def pauses_ms(outcome: Outcome) -> list[tuple[str, float, float]]:
     """Where the caller waited in the middle of an item: item, when it went on, for how long."""
-    runs = heard_runs(outcome.edge.played, outcome.model.conversation.items)
+    runs = heard_runs(outcome.edge.played, outcome.items)
     return [
         (after.item_id, after.at_samples / 8, waited / 8)
         for before, after in pairwise(runs)

@@ -8,19 +8,18 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
-from engine.core import CallSettings, Entry
-from engine.core.audio import SILENCE
+from engine.core import Entry
 from engine.log.errors import LogError
 from replay import cli
-from replay.goldens import pin as pinning
 from replay.goldens.golden import header_of, read_golden
 from replay.goldens.pin import Wish, bless, pin, prove
-from replay.goldens.redact import STARTED_AT, placeholder, redact_body, redact_entry, redact_settings
 from replay.goldens.rerun import Step, rerun, steps_of
 from replay.places import Place, parse
+from replay.redacting.redactor import STARTED_AT, Redactor
 from replay.rows import entry_of
 from replay.runner import replay
 from tests import build
+from tests.away_calls import TOLD, WORD
 from tests.build import CALL_SID, Harness
 from tests.replay_calls import SETTINGS, bakery, log_of, write_sealed, write_story
 
@@ -98,9 +97,10 @@ class TestAPartOfACall:
             "  same: every command is the one that was recorded\n"
         )
         before, after = replay(read_golden(TWO)).report, replay(read_golden(tmp_path / "a.jsonl")).report
-        assert [turn.item_id for turn in after.turns] == [turn.item_id for turn in before.turns[2:]]
+        assert [turn.item_id for turn in after.turns] == ["item_000001", "item_000003", "item_000004"]
         assert [turn.heard_ms for turn in after.turns] == [turn.heard_ms for turn in before.turns[2:]]
-        assert after.interruptions == before.interruptions[-len(after.interruptions) :]
+        assert [turn.heard_words for turn in after.turns] == [turn.heard_words for turn in before.turns[2:]]
+        assert [each.at_ms for each in after.interruptions] == [before.interruptions[-1].at_ms]
 
     def test_names_are_counted_anew_and_echoes_follow(self, tmp_path: Path) -> None:
         """Of the marks that are left, the first has the first name, and each comes back under the name it has now."""
@@ -122,6 +122,34 @@ class TestAPartOfACall:
         """No echo follows the clear, so the longest round trip places the ear, and that was a turn before."""
         made = pin(log_of(slow_then_mute()), wish(begin="3s"))
         assert (made.left_out, made.entries) == (0, made.of_entries)
+
+    def test_what_was_said_before_the_model_was_lost_may_be_left_out_once_it_is_back(self, tmp_path: Path) -> None:
+        """The next session was told of six items. Those that were not said it is not told of, and all else is the
+        same; but where the point is before, it must be told what it was told."""
+        done = run(TOLD, "--from", "17.5s", "-o", tmp_path / "a.jsonl")
+        assert "  without the first 4 turns: from 0:17.500 on the same is decided\n" in done.stdout
+        logs = read_golden(TOLD), read_golden(tmp_path / "a.jsonl")
+        assert [replay(log).report.model_away[0].restored for log in logs] == [6, 2]
+        assert pin(logs[0], wish(begin="16s")).left_out == 0
+
+    def test_the_word_that_the_caller_was_told_meanwhile_is_left_out_with_its_sound(self, tmp_path: Path) -> None:
+        done = run(WORD, "--from", "6s", "-o", tmp_path / "a.jsonl")
+        assert "  without the first 2 turns: from 0:06.000 on the same is decided\n" in done.stdout
+        log = read_golden(tmp_path / "a.jsonl")
+        assert [row[4] for row in log.rows() if row[4] in ("word.loaded", "load_word")] == ["load_word"]
+        assert replay(log).report.turns == []
+
+    def test_its_sound_is_kept_while_it_is_there(self, tmp_path: Path) -> None:
+        """Its words are looked for in that, as they were."""
+        done = run(WORD, "-o", tmp_path / "a.jsonl")
+        assert (done.exit_code, done.stdout.splitlines()[-1]) == (
+            0,
+            "  same: every command is the one that was recorded",
+        )
+        assert replay(read_golden(tmp_path / "a.jsonl")).report.turns == replay(read_golden(WORD)).report.turns
+
+    def test_all_of_them_are_where_the_point_is_the_end(self) -> None:
+        assert pin(log_of(BAKERY), wish(begin="end")).left_out == 2
 
     def test_nor_is_one_that_is_not_over(self) -> None:
         assert pin(log_of(BAKERY), wish(begin="0.5s")).left_out == 0
@@ -151,7 +179,7 @@ class TestWhatMayBePinned:
 
     def test_redacting_must_not_change_a_decision(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It cannot, as far as we know; should it, nobody gets a golden log of another call."""
-        monkeypatch.setattr(pinning, "redact_entry", lambda e: replace(e, audio=e.audio and e.audio[:80]))
+        monkeypatch.setattr(Redactor, "entry", lambda _, entry: replace(entry, audio=entry.audio and entry.audio[:80]))
         with pytest.raises(LogError, match="please report it"):
             pin(log_of(BAKERY), wish(redacted=True))
 
@@ -207,61 +235,20 @@ class TestRedacted:
         assert not (tmp_path / "b.ulaw").exists()
         assert header_of(tmp_path / "b.jsonl").head.started_at == STARTED_AT
 
-    @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.jsonl")), ids=lambda path: path.stem)
-    def test_every_golden_log_decides_the_same_without_its_words(self, path: Path, tmp_path: Path) -> None:
-        done = run(path, "-o", tmp_path / "a.jsonl", "--redact")
-        assert (done.exit_code, done.stderr) == (0, "")
-        before, after = replay(read_golden(path)).report, replay(read_golden(tmp_path / "a.jsonl")).report
-        assert [(t.item_id, t.heard_ms, t.heard_min_ms, t.heard_max_ms) for t in after.turns] == [
-            (t.item_id, t.heard_ms, t.heard_min_ms, t.heard_max_ms) for t in before.turns
-        ]
-        assert after.interruptions == before.interruptions
+    def test_its_words_are_known_by_their_times(self, tmp_path: Path) -> None:
+        """There is no sound left to look in; what was found is kept."""
+        run(write_story(tmp_path / "a.jsonl", BAKERY), "-o", tmp_path / "b.jsonl", "--redact")
+        logs = log_of(BAKERY), read_golden(tmp_path / "b.jsonl")
+        before, after = (replay(log).report.turns[0] for log in logs)
+        assert [(word.start_ms, word.end_ms) for word in after.words] == [(w.start_ms, w.end_ms) for w in before.words]
+        assert after.generated_text == "Xxxx xx xxxxxx? Xx xxxx x xxxxxxxx."
 
-    @pytest.mark.parametrize(
-        ("body", "left"),
-        [
-            ('{"type":"x","delta":"That is $9.17, Ms. Ünal."}', '{"type":"x","delta":"Xxxx xx $0.00, Xx. Xxxx."}'),
-            (
-                '{"start":{"callSid":"CA1","customParameters":{"+49 30":"Ann",'
-                '"type":{"name":"Bob","n":12,"is":true}}}}',
-                f'{{"start":{{"callSid":"CA{"0" * 32}","customParameters":{{"x1":"Xxx",'
-                '"x2":{"x1":"Xxx","x2":0,"x3":true}}}}',
-            ),
-            ('{"response":{"metadata":["Ann",{"id":"4111"}]}}', '{"response":{"metadata":["Xxx",{"x1":"0000"}]}}'),
-            ('{"dtmf":{"track":"inbound_track","digit":"5"}}', '{"dtmf":{"track":"inbound_track","digit":"0"}}'),
-            (
-                '{"reason":"turn_detected","tracks":["inbound"],"words":["one"]}',
-                '{"reason":"turn_detected","tracks":["inbound"],"words":["xxx"]}',
-            ),
-            ('{"reason":"Ann hung up","usage":12,"left":null}', '{"reason":"Xxx xxxx xx","usage":0,"left":null}'),
-            ('{"name":"mark-12","timestamp":"140"}', '{"name":"mark-12","timestamp":"140"}'),
-            ('{"name":"call_bob","timestamp":"at 5"}', '{"name":"xxxx_xxx","timestamp":"xx 0"}'),
-            ('{"expires_at":1795000000,"audio_end_ms":520}', '{"expires_at":0,"audio_end_ms":520}'),
-            ('{"type":"Bob called","Bob Smith":{"type":"a"}}', '{"type":"Xxx xxxxxx","x1":{"type":"a"}}'),
-            (f'{{"id":"call_{CALL_SID}","voice":"marin"}}', f'{{"id":"call_CA{"0" * 32}","voice":"marin"}}'),
-            (f'{{"code":"{CALL_SID}"}}', f'{{"code":"CA{"0" * 32}"}}'),
-            ("my name is {Ann", "xx xxxx xx {Xxx"),
-        ],
-    )
-    def test_what_becomes_of_a_body(self, body: str, left: str) -> None:
-        assert redact_body(body) == left
-
-    @pytest.mark.parametrize("path", sorted(FRAMES.rglob("*.json")), ids=lambda path: path.stem)
-    def test_of_no_frame_of_a_vendor_does_a_sentence_stay(self, path: Path) -> None:
-        left = [text for text in strings(json.loads(redact_body(path.read_text()))) if " " in text]
-        assert [text for text in left if text != placeholder(text)] == []
-
-    def test_sound_becomes_silence_of_the_same_length(self) -> None:
-        entry = Entry(1, 0, "input", "caller", "media", '{"payload":""}', b"abc")
-        assert redact_entry(entry) == replace(entry, audio=bytes([SILENCE]) * 3)
-
-    def test_settings(self) -> None:
-        settings = CallSettings(instructions="Sell 5 pies.", greeting="Greet Ann.", voice="cedar")
-        assert redact_settings(settings) == replace(settings, instructions="Xxxx 0 xxxx.", greeting="Xxxxx Xxx.")
-        assert redact_settings(CallSettings(greeting=None)).greeting is None
-
-    def test_a_placeholder_is_as_long_as_the_text(self) -> None:
-        assert placeholder("Größe: 12 m²\n你好") == "Xxxxx: 00 xx\nxx"
+    def test_a_redacted_log_may_be_pinned_again(self, tmp_path: Path) -> None:
+        run(TWO, "-o", tmp_path / "a.jsonl", "--redact")
+        done = run(tmp_path / "a.jsonl", "--from", "turn:3", "-o", tmp_path / "b.jsonl")
+        assert done.exit_code == 0
+        assert "without the first 2 turns" in done.stdout
+        assert not (tmp_path / "b.ulaw").exists()
 
 
 class TestRerun:

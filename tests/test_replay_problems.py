@@ -160,7 +160,7 @@ class TestInterruptions:
         call.model(build.speech_started(1_200))
         call.run(1_600)
         call.model(build.truncated(audio_end_ms=1_400), build.caller_words("Wait."))
-        assert told(call) == [(1_500, 1, "doubt", "what was heard of item_1 is only known to 1,240 ms")]
+        assert told(call) == [(1_500, 1, "doubt", "what was heard of item_1 is only known to 1,260 ms")]
 
 
 class TestTheFloor:
@@ -213,6 +213,21 @@ def test_a_line_that_stands_still() -> None:
         Problem(248, 2060, "slow_turn", f"turn 3 came 1,480 ms {LAST}: vad 1,150, generate 250, play 80", 2),
         Problem(248, 1140, "stall", "what Twilio sent came 2,000 ms late", 1),
         Problem(472, 3210, "slow_stop", f"{SILENT} 1,485 ms after the caller began: detect 1,410, effective 75", 1),
+    ]
+
+
+def test_a_model_that_was_away() -> None:
+    """One that comes back is wrong; one that does not has broken the call."""
+    found = of_golden("the_caller_is_asked_to_wait_while_the_model_is_dialled")
+    why = "the model's socket closed (None): the connection broke off"
+    assert [(each.what, each.severity) for each in found if each.kind == "model_away"] == [
+        (f"the model was away for 2425 ms: {why}; 4 dials, 2 items restored", 2)
+    ]
+    call = in_call()
+    call.engine(build.leg_closed("model", None, "gone"))
+    call.caller(build.stopped())
+    assert [(each.what, each.severity) for each in problems_of(call) if each.kind == "model_away"] == [
+        ("the model was away from then on: the model's socket closed (None): gone; 1 dial", 3)
     ]
 
 

@@ -96,7 +96,7 @@ class TestACallThatIsDecidedOtherwiseNow:
         told = plain(call_lines(self.LOG, replay(self.LOG)))
         assert told.count("\n  as this version understands it: the log parts from it at entry 123\n") == 2
         outcome = "this version: truncate at 520 ms; recorded: truncate at 400 ms: ok"
-        assert f"\n     item_1   heard 520 of 1000 ms (400 to 600); {outcome}\n" in told
+        assert f"\n     item_1   heard 520 of 1000 ms (400 to 540); {outcome}\n" in told
 
     def test_has_both_in_its_json(self) -> None:
         (cut,) = call_data(self.LOG, replay(self.LOG))["interruptions"]

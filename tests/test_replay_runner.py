@@ -259,6 +259,15 @@ def test_a_divergence_before_the_damage_stands() -> None:
     assert (result.verdict, result.divergence and result.divergence.seq) == ("diverged", 7)
 
 
+def test_a_file_that_is_spoilt_while_it_is_read_is_not_held_against_the_code() -> None:
+    def check() -> None:
+        raise LogDamagedError("a.db is damaged: its content does not match the hash in its seal")
+
+    spoilt = msgspec.structs.replace(log_of(BAKERY[:150]), sealed_entries=len(BAKERY), check=check)
+    result = replay(spoilt)
+    assert (result.verdict, result.reason.partition(": ")[0]) == ("unknown", "a.db is damaged")
+
+
 def test_rules_of_a_later_version_are_refused() -> None:
-    with pytest.raises(LogError, match="recorded under rules 2; this version decides under rules up to 1"):
-        replay(log_of(BAKERY, settings=msgspec.structs.replace(SETTINGS, rules=2)))
+    with pytest.raises(LogError, match="recorded under rules 3; this version decides under rules up to 2"):
+        replay(log_of(BAKERY, settings=msgspec.structs.replace(SETTINGS, rules=3)))

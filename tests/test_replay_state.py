@@ -30,17 +30,20 @@ LOG = log_of(BAKERY)
 SETTINGS = """\
 Settings
   model gpt-realtime-2.1, instructions "You are a helpful agent on a phone call. Be brief.", voice marin, \
-transcription_model gpt-realtime-whisper, mark_every_ms 200, rules 1
-  vad                             type server_vad, threshold 0.5, prefix_padding_ms 300, silence_duration_ms 500, \
-create_response, interrupt_response
+transcription_model gpt-realtime-whisper, mark_every_ms 200, away {words "One moment, please.", after_ms 1000}, \
+rules 2
+  vad                             type server_vad, threshold 0.5, prefix_padding_ms 300, \
+silence_duration_ms 500, create_response, interrupt_response
   limits                          start_ms_max 10000, frames_before_start_max 50, ready_ms_max 10000, \
-idle_ms_max 30000, pending_audio_ms_max 10000, settle_ms 1000, align_ms_max 2000
+frames_per_second_max 100, model_losses_max 10, renew_ms 3000000, renew_ms_max 3480000, idle_ms_max 30000, \
+pending_audio_ms_max 10000, settle_ms 1000, align_ms_max 2000
 """
 AT_THE_BARGE_IN = """\
 
 Changed in this step
+  names.marks                                   14 → 15
   conversation.items.item_1.is_cut              no → yes
-  conversation.items.item_u1                    new: {item_id item_u1, kind message, role user, \
+  conversation.items.item_u1                    new: {item_id item_u1, kind message, role user, session 1, \
 started_at 4800 (0:00.600)}
   conversation.order.1                          new: -> item_u1
   hearing.playout.state                         PLAYING → SILENT
@@ -53,42 +56,53 @@ started_at 4800 (0:00.600)}
   hearing.playout.begun_at                      800 (0:00.100) → 0 (0:00.000)
   hearing.playout.proven                        3200 (400 ms) → 0 (0 ms)
   hearing.playout.line                          {earliest 800 (0:00.100), latest 800 (0:00.100)} → none
+  hearing.playout.line_min                      800 (0:00.100) → 0 (0:00.000)
+  hearing.playout.line_max                      800 (0:00.100) → none
   hearing.flushing.0                            new: -> barge_in.interruptions.0.playout
   hearing.probes.sentinel-15                    new: 4960 (0:00.620)
-  barge_in.names.marks                          14 → 15
+  turns.latest.0                                new: -> item_u1
+  turns.is_answered                             yes → no
+  turns.is_speaking                             no → yes
   barge_in.interruptions.0                      new: {at 4960 (0:00.620), onset_at 4800 (0:00.600), \
-playout {state FLUSHING, sent 8000 (1000 ms), pieces [{item -> item_1, begin 3200 (400 ms), end 8000 (1000 ms)}], \
-marked 8000 (1000 ms), marks {mark-12 4800 (600 ms), mark-13 6400 (800 ms), mark-14 8000 (1000 ms)}, \
-begun_at 800 (0:00.100), proven 3200 (400 ms), line {earliest 800 (0:00.100), latest 800 (0:00.100)}, \
-flush {sent_at 4960 (0:00.620), sent_ns 620000000 (0.620 s), sentinel sentinel-15}}, \
-deadline_ns 1620000000 (1.620 s), items [-> item_1]}
+playout {state FLUSHING, sent 8000 (1000 ms), pieces [{item -> item_1, begin 3200 (400 ms), \
+end 8000 (1000 ms)}], marked 8000 (1000 ms), marks {mark-12 4800 (600 ms), mark-13 6400 (800 ms), \
+mark-14 8000 (1000 ms)}, begun_at 800 (0:00.100), proven 3200 (400 ms), line {earliest 800 (0:00.100), \
+latest 800 (0:00.100)}, line_min 800 (0:00.100), line_max 800 (0:00.100), flush {sent_at 4960 (0:00.620), \
+sent_ns 620000000 (0.620 s), sentinel sentinel-15}}, deadline_ns 1620000000 (1.620 s), items [-> item_1]}
   barge_in.unsettled.0                          new: -> barge_in.interruptions.0
   call.seq                                      114 → 116
   hearing.stream.shown                          800 (0:00.100) → 4960 (0:00.620)
 
 At the ear
-  item_1  heard 520 of 1000 ms (400 to 520) by now, 1000 were sent; cleared: no more will be heard
+  item_1  heard 520 of 1000 ms (400 to 540) by now, 1000 were sent; cleared: no more will be heard
     {by_now}
 
 Conversation   as far as it is proven; in brackets what is not
   0:00.100  assistant  {for_certain}
                        item_1: response_id resp_1, transcript_final, is_done, is_whole, is_cut, \
-generated_samples 8000 (1000 ms), sent_samples 8000 (1000 ms), proven_samples 3200 (400 ms), features {{frames 50}}, \
-anchors [[2240, 3040], [2560, 3360], [2880, 3680], [3200, 4000], and 6 more], started_at 800 (0:00.100), \
-ended_at 4000 (0:00.500), heard_samples 3200 (400 ms), heard_samples_min 3200 (400 ms), heard_samples_max 3200 (400 ms)
+generated_samples 8000 (1000 ms), sent_samples 8000 (1000 ms), proven_samples 3200 (400 ms), \
+features {{frames 50}}, anchors [[2240, 3040], [2560, 3360], [2880, 3680], [3200, 4000], and 6 more], \
+started_at 800 (0:00.100), ended_at 4000 (0:00.500), heard_samples 3200 (400 ms), \
+heard_samples_min 3200 (400 ms), heard_samples_max 3200 (400 ms)
   0:00.600  caller     (no transcript)
                        item_u1: started_at 4800 (0:00.600)
 
 Call
   call_sid CA0123456789abcdef0123456789abcdef, stream_sid MZ0123456789abcdef0123456789abcdef, \
-account_sid AC0123456789abcdef0123456789abcdef, state LIVE, at_ns 620000000 (0.620 s), frames_before_start 1, \
+account_sid AC0123456789abcdef0123456789abcdef, state LIVE, at_ns 620000000 (0.620 s), \
 heard_caller_ns 620000000 (0.620 s), idle_ns_max 30000000000 (30.000 s), seq 116
 
 Legs
   caller OPEN, model OPEN
 
+Bounds
+  before_start 1, before_start_max 50, per_second_max 100, frame_ns 10000000 (0.010 s), paid_ns 630000000 (0.630 s)
+
+Names
+  marks 15
+
 Hearing
-  flushing [-> barge_in.interruptions.0.playout], probes {{sentinel-15 4960 (0:00.620)}}
+  flushing [-> barge_in.interruptions.0.playout], probes {{sentinel-15 4960 (0:00.620)}}, rules 2
   stream                          newest 4960 (0:00.620), arrived_ns 620000000 (0.620 s), flow 5, \
 shown 4960 (0:00.620), frames 31
   playout                         state SILENT
@@ -97,13 +111,20 @@ Session
   state READY, interrupts
   input                           appended 4960 (620 ms)
 
+Model-leg
+  socket OPEN, is_redialled, renew_at_ns 3000000000000 (3000.000 s), renew_by_ns 3480000000000 (3480.000 s)
+
+Turns
+  latest [-> item_u1], is_speaking
+
 Barge-in
-  names {{marks 15}}, unsettled [-> barge_in.interruptions.0]
-  interruptions.0                 at 4960 (0:00.620), onset_at 4800 (0:00.600), deadline_ns 1620000000 (1.620 s), \
-items [-> item_1]
+  unsettled [-> barge_in.interruptions.0]
+  interruptions.0                 at 4960 (0:00.620), onset_at 4800 (0:00.600), \
+deadline_ns 1620000000 (1.620 s), items [-> item_1]
   interruptions.0.playout         state FLUSHING, sent 8000 (1000 ms), marked 8000 (1000 ms), \
 marks {{mark-12 4800 (600 ms), mark-13 6400 (800 ms), mark-14 8000 (1000 ms)}}, begun_at 800 (0:00.100), \
-proven 3200 (400 ms), line {{earliest 800 (0:00.100), latest 800 (0:00.100)}}
+proven 3200 (400 ms), line {{earliest 800 (0:00.100), latest 800 (0:00.100)}}, line_min 800 (0:00.100), \
+line_max 800 (0:00.100)
   interruptions.0.playout.pieces  {{item -> item_1, begin 3200 (400 ms), end 8000 (1000 ms)}}
   interruptions.0.playout.flush   sent_at 4960 (0:00.620), sent_ns 620000000 (0.620 s), sentinel sentinel-15
 
@@ -170,12 +191,22 @@ class TestWhatIsPrinted:
             "Legs\n"
             "  caller OPEN, model ABSENT\n"
             "\n"
+            "Bounds\n"
+            "  before_start_max 50, per_second_max 100, frame_ns 10000000 (0.010 s)\n"
+            "\n"
             "Hearing\n"
+            "  rules 2\n"
             "  stream                          flow 5\n"
             "  playout                         state SILENT\n"
             "\n"
             "Session\n"
             "  state NONE\n"
+            "\n"
+            "Model-leg\n"
+            "  socket ABSENT, is_redialled\n"
+            "\n"
+            "Turns\n"
+            "  is_answered\n"
             "\n"
             "Speaker\n"
             "  sparse 1600 (200 ms), dense 320 (40 ms)\n"
@@ -275,8 +306,9 @@ class TestJson:
             (117, "clear"),
             (118, "mark"),
         ]
-        assert made["changes"][:2] == [
+        assert made["changes"][:3] == [
             {"path": ["call", "seq"], "before": 114, "after": 116},
+            {"path": ["names", "marks"], "before": 14, "after": 15},
             {"path": ["conversation", "items", "item_1", "is_cut"], "before": False, "after": True},
         ]
         assert {"path": ["hearing", "playout", "marks", "mark-12"], "before": 4800} in made["changes"]
@@ -287,7 +319,7 @@ class TestJson:
             "is_cleared": True,
             "heard_ms": 520,
             "heard_min_ms": 400,
-            "heard_max_ms": 520,
+            "heard_max_ms": 540,
             "sent_ms": 1000,
             "generated_ms": 1000,
             "generated_text": "Cash or credit? We have a discount.",
@@ -303,7 +335,7 @@ class TestAtTheEar:
     def test_words_that_have_not_come_are_not_shown(self, tmp_path: Path) -> None:
         entries = [entry for entry in BAKERY if entry.type != "response.output_audio_transcript.done"]
         shown = run(write_story(tmp_path / "a.jsonl", renumbered(entries)), "--at", "0.3s").stdout
-        assert "\n  item_1  heard 200 of 1000 ms (200 to 240) by now, 1000 were sent\n\nConversation   " in shown
+        assert "\n  item_1  heard 200 of 1000 ms (200 to 220) by now, 1000 were sent\n\nConversation   " in shown
 
     def test_a_fraction_of_a_millisecond_is_left_out_of_lengths_and_told_of_samples(self, tmp_path: Path) -> None:
         """The model has whole milliseconds of an item; it is as long in every line, and no more of it was sent."""
@@ -327,10 +359,10 @@ class TestAtTheEar:
     def test_it_follows_the_stream_until_the_clear_and_nothing_is_left_at_the_end(self) -> None:
         assert self.heard_ms("0.04s", "0.1s", "0.3s", "0.6s", "seq:116", "0.7s", "end") == [
             [],
-            [(0, 0, 40, False)],
-            [(200, 200, 240, False)],
-            [(400, 500, 600, False)],
-            [(400, 520, 520, True)],
+            [(0, 0, 20, False)],
+            [(200, 200, 220, False)],
+            [(400, 500, 520, False)],
+            [(400, 520, 540, True)],
             [],
             [],
         ]

@@ -17,6 +17,7 @@ from engine.core.barge_in import Interruption
 from engine.core.conversation import Conversation, Item, Repair
 from engine.core.hearing import Hearing
 from engine.core.overheard import Interruptions
+from engine.core.session import ModelSession
 from replay.goldens.golden import read_golden
 from replay.state.states import HOMES, LEFT_OUT, Change, JsonObject, States, changes, state_data
 from replay.walk import Walk
@@ -35,18 +36,26 @@ AT_THE_START = {
         "malformed": {"caller": 0, "model": 0, "engine": 0},
         "errors": [],
         "at_ns": 0,
-        "frames_before_start": 1,
         "heard_caller_ns": 0,
         "idle_ns_max": 30_000_000_000,
-        "ready_by_ns": 10_000_000_000,
+        "start_refusal": None,
         "seq": 3,
     },
     "legs": {"caller": "OPEN", "model": "DIALLING"},
-    "conversation": {"items": {}, "order": [], "responses": {}},
+    "bounds": {
+        "before_start": 1,
+        "before_start_max": 50,
+        "per_second_max": 100,
+        "frame_ns": 10_000_000,
+        "paid_ns": 20_000_000,
+    },
+    "names": {"marks": 0, "events": 0, "words": 0},
+    "conversation": {"items": {}, "order": [], "responses": {}, "session": 1},
     "hearing": {
         "stream": {
             **dict.fromkeys(("newest", "arrived_ns", "shift"), 0),
             "flow": 5,
+            "has_gaps": False,
             **dict.fromkeys(("shown", "frames", "slack_min", "slack_max", "before_min", "before_max"), 0),
         },
         "playout": {
@@ -58,12 +67,16 @@ AT_THE_START = {
             "begun_at": 0,
             "proven": 0,
             "line": None,
+            "line_min": 0,
+            "line_max": None,
+            "underruns": 0,
             "flush": None,
         },
         "flushing": [],
         "probes": {},
         "round_trips": [],
         "underruns": 0,
+        "rules": 2,
     },
     "session": {
         "state": "NONE",
@@ -73,14 +86,28 @@ AT_THE_START = {
         "pending_samples": 0,
         "dropped_samples": 0,
     },
+    "model_leg": {
+        "socket": "DIALLING",
+        "is_redialled": True,
+        "absences": [],
+        "why_away": "",
+        "losses": 0,
+        "ready_by_ns": 10_000_000_000,
+        "redial_at_ns": None,
+        "word_at_ns": None,
+        "renew_at_ns": None,
+        "renew_by_ns": 0,
+        "failures": 0,
+    },
+    "turns": {"latest": [], "is_answered": True, "is_speaking": False},
     "barge_in": {
-        "names": {"marks": 0, "events": 0},
         "interruptions": [],
         "unsettled": [],
         "owed": {},
     },
     "words": {"open": {}, "asked": {}, "found": {}, "rates": {}, "is_ending": False, "by_ns": None},
     "speaker": {"sparse": 1600, "dense": 320, "begun": 0},
+    "restoring": {"is_answer_owed": False, "is_unfinished": False},
 }
 """All but the settings, once Twilio has said which call it is."""
 
@@ -131,6 +158,11 @@ class TestTheWholeState:
             "item_id": "item_1",
             "kind": "message",
             "role": "assistant",
+            "session": 1,
+            "restored_in": 0,
+            "is_unsaid": False,
+            "is_resent": False,
+            "function": None,
             "response_id": "resp_1",
             "content_index": 0,
             "transcript": "Cash or credit? We have a discount.",
@@ -144,7 +176,8 @@ class TestTheWholeState:
             "proven_samples": 3200,
             "tail_samples": 960,
             "tail_low": 0,
-            "tail_high": 1600,
+            "tail_high": 1120,
+            "tail_reach": 1600,
             "features": {"frames": 50},
             "anchors": [[320 * n, 800 + 320 * n] for n in range(1, 11)],
             "started_at": 800,
@@ -152,7 +185,7 @@ class TestTheWholeState:
             "repair": {"action": "truncate", "audio_end_ms": 520, "outcome": "ok", "event_id": "truncate-1"},
             "heard_samples": 4160,
             "heard_samples_min": 3200,
-            "heard_samples_max": 4800,
+            "heard_samples_max": 4320,
         }
 
     def test_what_stands_elsewhere_is_pointed_at(self) -> None:
@@ -228,10 +261,11 @@ class TestEveryGoldenLog:
 def test_the_fields_in_the_tables_are_fields_of_the_core() -> None:
     """A name that the core does not know any more would make something stand in two places, or in none."""
     known = {
-        kind.__name__: set(kind.__struct_fields__) for kind in (Conversation, Hearing, Interruption, Interruptions)
+        kind.__name__: set(kind.__struct_fields__)
+        for kind in (Conversation, Hearing, Interruption, Interruptions, ModelSession)
     }
     ours, others = Call(CallSettings()), Overheard(CallSettings(rules=RULES_OVERHEARD))
-    for each in (ours.barge_in, others.overhearing, others.provenance):
+    for each in (ours.barge_in, ours._dialogue, others.overhearing, others.provenance):
         known[type(each).__name__] = set(vars(each))
     places = [place.split(".") for homes in HOMES.values() for place in homes]
     places += [[holder, name] for holder, names in LEFT_OUT.items() for name in names]

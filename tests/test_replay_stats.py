@@ -33,6 +33,7 @@ turn latency, perceived             3      880    1,440    1,440
   generate                          3      250      250      250
   send                              3        0        0        0
   play                              3       80      640      640
+  away                              0        -        -        -
 first greeting                      2      605      605      605
 after a function call               0        -        -        -
 between items                       0        -        -        -
@@ -44,8 +45,9 @@ barge-in to silence                 3      170    1,700    1,700
   effective                         3       80    1,610    1,610
 both spoke                          3      170      260      260
 neither spoke                       0        -        -        -
+the model was away                  0        -        -        -
 underrun                            0        -        -        -
-doubt of what was heard             3      140      230      230
+doubt of what was heard             3       80      140      140
 round trip to Twilio                8       80    1,610    1,610
 jitter of caller frames           425        0        0        0
 

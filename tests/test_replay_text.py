@@ -26,12 +26,12 @@ BAKERY = bakery()
 HEADER = """\
 CA0123456789abcdef0123456789abcdef   stream MZ0123456789abcdef0123456789abcdef
 2026-11-20 14:03:11 UTC, 0:01.400 long, ended: stop (Twilio said stop)
-213 entries: 107 inputs, 106 commands, 0 faults, 0 malformed; format 1, rules 1, engine 0.1.0
+213 entries: 107 inputs, 106 commands, 0 faults, 0 malformed; format 1, rules 2, engine 0.1.0
 """
 STORY = """
 Conversation   stream time; in brackets what was not heard, or not to its end
   0:00.100  assistant  Cash or credit? We [have a discount.]
-                       item_1: heard 520 of 1000 ms (400 to 600), 4 of 7 words (3 to 5), interrupted
+                       item_1: heard 520 of 1000 ms (400 to 540), 4 of 7 words (3 to 5), interrupted
   0:00.600  caller     Cash.
 
 Interruptions
@@ -39,7 +39,7 @@ Interruptions
      caller began   0:00.600, 500 ms into item_1
      clear sent     0:00.620, 20 ms after the caller began
      took effect    0:00.620, 0 ms later
-     item_1   heard 520 of 1000 ms (400 to 600); truncate at 520 ms: ok
+     item_1   heard 520 of 1000 ms (400 to 540); truncate at 520 ms: ok
 """
 UNDERSTOOD = "  as this version understands it: the log parts from it at entry 123\n"
 STORY_AS_UNDERSTOOD = (
@@ -368,7 +368,7 @@ def test_of_a_call_that_runs_it_is_told_where_the_ear_is() -> None:
     assert words[1] == "item_1: heard 580 of 2000 ms (400 to 600) when the log ends"
     call.model(build.speech_started(380))
     cut = text_of(renumbered(call.entries)).split("     item_1   ")[1].splitlines()[0]
-    assert cut == "heard 590 of 2000 ms (400 to 590) when the log ends; nothing was asked of the model yet"
+    assert cut == "heard 590 of 2000 ms (400 to 610) when the log ends; nothing was asked of the model yet"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from replay import cli
 from replay.compare.two_logs import Parting, Side, compare, recorded_side, replayed_side, tallies
 from replay.runner import OF_ANOTHER
 from tests import build
+from tests.away_calls import TOLD
 from tests.build import CALL_SID, STREAM_SID, in_call
 from tests.replay_calls import bakery, call_row, log_of, renumbered, write_sealed, write_story
 
@@ -42,7 +43,7 @@ The core before it
   call      live; caller leg open, model leg open, session ready
   playout   nothing was sent since the last clear
   flushing  item_1: clear sent at 0:00.620, echoes since: 3; to be settled by 0:01.620
-  item_1    heard 520 of 1000 ms (400 to 600) by now, 1000 were sent; done, cut
+  item_1    heard 520 of 1000 ms (400 to 540) by now, 1000 were sent; done, cut
 """
 
 
@@ -63,8 +64,8 @@ class TestALogAndItsReplay:
         assert (
             done.stdout
             == f"""\
-recorded  {path}: {CALL_SID}, 213 entries; rules 1, engine 0.1.0
-replayed  by this version, under rules 1: 213 entries
+recorded  {path}: {CALL_SID}, 213 entries; rules 2, engine 0.1.0
+replayed  by this version, under rules 2: 213 entries
 
 First difference
   entry 123, 0:00.620 of the stream
@@ -99,8 +100,8 @@ diverged: recorded and replayed part at entry 123
         assert (
             done.stdout
             == f"""\
-recorded  {path}: {CALL_SID}, 212 entries; rules 1, engine 0.1.0
-replayed  by this version, under rules 1: 213 entries
+recorded  {path}: {CALL_SID}, 212 entries; rules 2, engine 0.1.0
+replayed  by this version, under rules 2: 213 entries
 
 First difference
   entry 123, 0:00.620 of the stream
@@ -123,20 +124,28 @@ diverged: recorded and replayed part at entry 123
 """
         )
 
-    @pytest.mark.parametrize("options", [(), ("--rules", "1")])
-    def test_the_same(self, options: tuple[str, ...], tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("options", "rules"), [((), 2), (("--rules", "1"), 1)])
+    def test_the_same(self, options: tuple[str, ...], rules: int, tmp_path: Path) -> None:
+        """Under the first rules, too: the model is not lost in this call."""
         path = write_story(tmp_path / "a.jsonl", BAKERY)
         done = run(path, *options)
         assert (done.exit_code, done.stderr) == (0, "")
         assert (
             done.stdout
             == f"""\
-recorded  {path}: {CALL_SID}, 213 entries; rules 1, engine 0.1.0
-replayed  by this version, under rules 1: 213 entries
+recorded  {path}: {CALL_SID}, 213 entries; rules 2, engine 0.1.0
+replayed  by this version, under rules {rules}: 213 entries
 
 same: every command is the one that was recorded
 """
         )
+
+    def test_a_model_that_was_lost_ends_the_call_under_the_first_rules(self) -> None:
+        done = run(TOLD, "--rules", 1)
+        assert (done.exit_code, done.stderr) == (1, "")
+        assert "\n  recorded  command engine dial_model " in done.stdout
+        assert "\n  replayed  nothing\n" in done.stdout
+        assert "\n  model conversation.item.create                              6\n" in done.stdout
 
     def test_json_has_the_core_before_it_whole(self, tmp_path: Path) -> None:
         path = write_story(tmp_path / "spoilt.jsonl", SPOILT)
@@ -175,7 +184,7 @@ same: every command is the one that was recorded
             "only_recorded": 0,
             "only_replayed": 0,
         }
-        side = {"path": str(path), "call_sid": CALL_SID, "entries": 213, "rules": 1, "engine_version": "0.1.0"}
+        side = {"path": str(path), "call_sid": CALL_SID, "entries": 213, "rules": 2, "engine_version": "0.1.0"}
         assert made == {
             "verdict": "diverged",
             "reason": "recorded and replayed part at entry 123",
@@ -217,11 +226,11 @@ class TestItCannotTell:
         assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith(f"replay: {tmp_path / 'b.db'}: no such log")
 
-    @pytest.mark.parametrize("rules", [0, 2])
+    @pytest.mark.parametrize("rules", [0, 3])
     def test_rules_that_are_not_known_here(self, rules: int, tmp_path: Path) -> None:
         done = run(write_story(tmp_path / "a.jsonl", BAKERY), "--rules", rules)
         assert (done.exit_code, done.stdout) == (2, "")
-        assert done.stderr == f"replay: there are no rules {rules} here: this version decides under rules up to 1\n"
+        assert done.stderr == f"replay: there are no rules {rules} here: this version decides under rules up to 2\n"
 
     def test_a_call_of_another_bridge(self, tmp_path: Path) -> None:
         path = write_sealed(tmp_path, BAKERY, call_row(rules=0))
@@ -270,8 +279,8 @@ class TestTwoLogs:
         assert (
             done.stdout
             == f"""\
-A  {one}: {CALL_SID}, 213 entries; rules 1, engine 0.1.0
-B  {two}: {sids[0][1]}, 213 entries; rules 1, engine 0.1.0
+A  {one}: {CALL_SID}, 213 entries; rules 2, engine 0.1.0
+B  {two}: {sids[0][1]}, 213 entries; rules 2, engine 0.1.0
 
 same: both logs have the same 213 entries
 """
@@ -427,7 +436,7 @@ class TestTheCoreBeforeIt:
             "  call     live; caller leg open, model leg open, session ready",
             "  playout  nothing was sent since the last clear",
             "  resp_1   done",
-            "  item_1   heard 520 of 1000 ms (400 to 600), 1000 were sent; done, cut, truncate at 520 ms pending",
+            "  item_1   heard 520 of 1000 ms (400 to 540), 1000 were sent; done, cut, truncate at 520 ms pending",
         ]
 
     def test_an_item_that_nobody_heard_and_a_playout_that_is_over(self, tmp_path: Path) -> None:
@@ -443,7 +452,7 @@ class TestTheCoreBeforeIt:
         other = [*entries[:-1], replace(entries[-1], body=entries[-1].body + " ")]
         paths = write_story(tmp_path / "a.jsonl", entries), write_story(tmp_path / "b.jsonl", other)
         told = run(*paths).stdout
-        assert "  item_2   heard 0 of 40 ms (0 to 40), 40 were sent; done, cut, delete pending\n" in told
+        assert "  item_2   heard 0 of 40 ms (0 to 20), 40 were sent; done, cut, delete pending\n" in told
 
 
 LETTERS = st.lists(st.sampled_from("abcde"), max_size=12)

@@ -51,8 +51,8 @@ class TestSteps:
         assert list(Walk(log_of([]))) == []
 
     def test_what_was_decided_under_rules_of_tomorrow_is_not_shown_under_todays(self) -> None:
-        with pytest.raises(LogError, match="recorded under rules 2; this version decides under rules up to 1"):
-            Walk(log_of([], CallSettings(rules=2)))
+        with pytest.raises(LogError, match="recorded under rules 3; this version decides under rules up to 2"):
+            Walk(log_of([], CallSettings(rules=3)))
 
     def test_of_a_log_that_grows_the_rest_is_taken_later(self) -> None:
         whole = list(Walk(log_of(bakery())))

@@ -83,8 +83,7 @@ Commands
 
 Interruptions   what was heard, and what the model was told
   at 0:01.890  item_reply001_1
-    recorded  heard 1365 ms (1250 to 1390); truncate at 1365 ms
-    what if   heard 1365 ms (1250 to 1500); truncate at 1365 ms
+    both      heard 1365 ms (1250 to 1390); truncate at 1365 ms
 
 Evidence   how far the recorded inputs tell what would have been
   All of them: nobody outside would have seen a difference.
@@ -102,8 +101,7 @@ changed: of 279 commands, 10 added, 30 removed
             == """\
    what was heard, and what the model was told
   at 0:01.890  item_reply001_1   beyond the evidence of echoes
-    recorded  heard 1365 ms (1250 to 1390); truncate at 1365 ms
-    what if   heard 1365 ms (1250 to 1500); truncate at 1365 ms
+    both      heard 1365 ms (1250 to 1390); truncate at 1365 ms
 
 Evidence   how far the recorded inputs tell what would have been
   echoes      to entry 88, 0:00.556. Then mark was not sent, and would be
@@ -257,7 +255,7 @@ class TestTheModelIsToldSomethingElse:
 
 Interruptions   what was heard, and what the model was told
   at 0:01.490  item_reply001_1   beyond the evidence of the model, the caller, echoes
-    both      heard 965 ms (890 to 1000); truncate at 965 ms
+    both      heard 965 ms (890 to 990); truncate at 965 ms
 
 Evidence   how far the recorded inputs tell what would have been
   the model   to entry 14, 0:00.175. Later frames are those of a model to which session.update was sent with \
@@ -339,8 +337,8 @@ changed: of 235 commands, 1 changed, 1 added
         done = run(path, "settle_ms=1")
         assert done.stdout.partition("Interruptions")[2].splitlines()[1:4] == [
             "  at 0:01.890  item_reply001_1",
-            "    recorded  heard 2895 ms (2890 to 3000); truncate at 2895 ms",
-            "    what if   heard 2895 ms (2890 to 3000); truncate at 1365 ms",
+            "    recorded  heard 2895 ms (2890 to 2920); truncate at 2895 ms",
+            "    what if   heard 2895 ms (2890 to 2920); truncate at 1365 ms",
         ]
 
 

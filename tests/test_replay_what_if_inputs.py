@@ -74,7 +74,7 @@ Commands
 
 Interruptions   what was heard, and what the model was told
   at 0:01.300  item_2   beyond the evidence of the model, the caller, echoes
-    recorded  heard 800 ms (180 to 800); left as it is
+    recorded  heard 800 ms (180 to 820); left as it is
     what if   not interrupted here
   at 0:01.300  item_1   beyond the evidence of the model, the caller, echoes
     recorded  heard 400 ms (400 to 400); left as it is

@@ -221,7 +221,7 @@ class TestTheCommand:
         done = run("last", calls_dir=calls)
         assert (done.exit_code, done.stderr) == (0, "")
         assert done.stdout == lines(*self.TURNS)
-        assert done.stdout.splitlines()[2].startswith("item_1  assistant, heard 520 of 1000 ms (400 to 600), ")
+        assert done.stdout.splitlines()[2].startswith("item_1  assistant, heard 520 of 1000 ms (400 to 540), ")
 
     def test_of_one_item(self, calls: Path) -> None:
         done = run(CALL_SID[:6], "--item", "item_u1", calls_dir=calls)

@@ -253,7 +253,7 @@ class TestTheIndex:
         assert found.values == {key: [] for key in METRICS_SHOWN} | {
             "stop": [(20, 600)],
             "talk_over": [(20, 600)],
-            "doubt": [(200, 620)],
+            "doubt": [(140, 620)],
         }
 
     def test_measures_what_stats_measures(self, tmp_path: Path) -> None:

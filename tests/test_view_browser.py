@@ -10,11 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from replay.flow.ladder import rungs
+from replay.goldens.golden import read_golden
 from replay.metrics.problems import survey
 from replay.places import PlaceError, Timeline, parse, timeline
 from replay.runner import replay
 from replay.view.page import make_page
 from tests import replay_calls, view_calls
+from tests.away_calls import WORD
 from tests.browser import Opener, browser, opened, tabs, until
 from tests.view_calls import demo, demo_page
 
@@ -98,6 +100,28 @@ class TestOpening:
         page.click("#tab-turns")
         page.click("#tab-problems")
         assert page.locator("#conversation .turn").count() == len(result.report.turns)
+
+    def test_a_time_without_the_model_is_told_where_it_is(self, opened: Opener) -> None:
+        """On the axis, in the ladder whose lane is broken, and at the words that no model said."""
+        page = opened(make_page(read_golden(WORD)), "#t=3.5")
+        axis = page.locator(".axis")
+        box = axis.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+        tip = page.locator(".tip")
+        expect(tip).to_have_text(
+            "the model was lost for 2,425 ms: the model's socket closed (None): the connection broke off; "
+            "dials 4, items restored 2"
+        )
+        told = tip.bounding_box()
+        assert told is not None
+        assert told["y"] >= box["y"], "not cut off"
+        said = page.locator("#conversation .turn").last.inner_text()
+        assert said.endswith("said by the bridge, for the model was away")
+        current = page.locator(".rung[aria-selected=true]")
+        assert current.get_attribute("class") == "rung note away"
+        page.evaluate("location.hash = '#t=0.300'")
+        expect(current).not_to_have_class(re.compile("away"))
 
     def test_a_divergence_stands_side_by_side(self, opened: Opener) -> None:
         page = opened(make_page(view_calls.spoilt()))

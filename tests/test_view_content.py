@@ -17,9 +17,8 @@ from engine.core.audio import linear
 from replay.metrics.problems import survey
 from replay.rows import Log
 from replay.sound.ear import tracks
-from replay.state.states import States
+from replay.state.states import CLOCKS, States
 from replay.view import page as pages
-from replay.view.history import CLOCKS
 from replay.view.page import make_page
 from replay.walk import Walk
 from tests import replay_calls, view_calls

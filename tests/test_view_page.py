@@ -30,6 +30,7 @@ from replay.view.lanes import Places, marks
 from replay.view.page import make_page
 from replay.walk import Walk
 from tests import replay_calls, view_calls
+from tests.away_calls import WORD
 from tests.naive_bridge import run_naive
 from tests.naive_bugs import PLANTED
 from tests.overheard_rig import Rig
@@ -169,7 +170,7 @@ class TestFacts:
         assert [piece[1] for piece in assistant["pieces"]] == ["Cash", "or", "credit?", "We", "have", "a", "discount."]
         assert {piece[2] for piece in assistant["pieces"]} <= {"heard", "partly", "unheard"}
         assert assistant["would_end_ms"] == 1100
-        assert assistant["notes"][0].startswith("heard 520 of 1000 ms (400 to 600)")
+        assert assistant["notes"][0].startswith("heard 520 of 1000 ms (400 to 540)")
         assert (caller["pieces"], caller["notes"]) == ([(" ", "Cash.", "heard", 600, 880)], [])
         (cut,) = told["interruptions"]
         item = cut.pop("items")[0]
@@ -184,15 +185,21 @@ class TestFacts:
             "item_id": "item_1",
             "heard_ms": 520,
             "min_ms": 400,
-            "max_ms": 600,
+            "max_ms": 540,
             "action": "truncate",
             "audio_end_ms": 520,
             "outcome": "ok",
             "heard_at_ms": 620,
             "min_at_ms": 500,
-            "max_at_ms": 700,
+            "max_at_ms": 640,
             "told_at_ms": 620,
         }
+
+    def test_of_a_model_that_was_away(self) -> None:
+        told = self.told(read_golden(WORD))
+        (away,) = told["model_away"]
+        assert (away["from_ms"], away["to_ms"], away["dials"], away["restored"]) == (2_460, 4_885, 4, 2)
+        assert told["turns"][1]["notes"] == ["said by the bridge, for the model was away"]
 
     def test_what_the_model_was_told_is_what_was_recorded(self) -> None:
         """Also where this version would tell it something else."""

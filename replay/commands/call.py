@@ -26,19 +26,23 @@ def command(call: str, calls_dir: Path, as_json: bool) -> NoReturn:
 
     Exit code: 0 the same, 1 diverged, 2 could not tell.
     """
-    from engine.log.errors import LogError
+    from engine.log.errors import LogDamagedError, LogError
     from replay import data, text
     from replay.runner import replay
     from replay.sources import find_log, open_log
 
     try:
         path = find_log(calls_dir, call)
-        with open_log(path) as log:
-            result = replay(log)
-            if as_json:
-                emit(data.to_json(data.call_data(log, result)))
-            else:
-                emit_lines(text.call_lines(log, result))
+        try:
+            with open_log(path) as log:
+                result = replay(log)
+                if as_json:
+                    emit(data.to_json(data.call_data(log, result)))
+                else:
+                    emit_lines(text.call_lines(log, result))
+        except LogDamagedError:
+            note({path: "unknown"})
+            raise
     except LogError as error:
         if as_json:
             emit(data.to_json(data.unreadable_data(str(error))))

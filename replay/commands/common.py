@@ -135,8 +135,11 @@ def write(output: Path | None, made: bytes) -> None:
     if output is None or str(output) == "-":
         emit(made)
         return
+    from engine.log.folder import private
+
     try:
-        output.write_bytes(made)
+        with open(output, "wb", opener=private) as file:
+            file.write(made)
     except OSError as error:
         fail(f"{output}: {error.strerror}")
 

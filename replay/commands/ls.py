@@ -109,8 +109,8 @@ def command(
         listing = list_calls(calls_dir, Wanted(search=search, **asked))
     except LogError as error:
         fail(str(error))
-    if listing.hint:
-        tell(listing.hint)
+    for hint in listing.hints:
+        tell(hint)
     if as_json:
         emit(to_json(listing.calls))
     elif listing.calls:

@@ -16,6 +16,7 @@ from engine.core.barge_in import MS, Interruption
 from engine.core.conversation import Item
 from engine.core.events import UNREADABLE
 from engine.core.machines import Generating, Playing
+from engine.core.model_leg import Absence
 from replay.columns import shorten
 from replay.compare.two_logs import Pair, Parting, Side
 from replay.data import JsonObject
@@ -125,6 +126,8 @@ def clip(text: str) -> str:
 def _told(call: AnyCall, bodies: list[str]) -> Iterator[tuple[str, str]]:
     legs = f"caller leg {call.caller.value}, model leg {call.model.value}, session {call.session.state.value}"
     yield "call", f"{call.state.value}; {legs}"
+    if call.absences and call.absences[-1].back_at is None:
+        yield "model", _away(call.absences[-1])
     yield "playout", _playout(call)
     for interruption in call.barge_in.interruptions:
         if interruption.playout.state is Playing.FLUSHING:
@@ -140,6 +143,11 @@ def _told(call: AnyCall, bodies: list[str]) -> Iterator[tuple[str, str]]:
 
 def _is_named(name: str, bodies: list[str]) -> bool:
     return any(f'"{name}"' in body for body in bodies)
+
+
+def _away(absence: Absence) -> str:
+    dials = "1 dial" if absence.dials == 1 else f"{absence.dials} dials"
+    return clip(f"away since {clock(ms_of(absence.lost_at))}, {dials}: {absence.reason}")
 
 
 def _playout(call: AnyCall) -> str:

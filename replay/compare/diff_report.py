@@ -17,6 +17,7 @@ from replay.compare.diff import Difference, in_bodies, summary
 from replay.compare.two_logs import Parting, Side, Tally, compare, recorded_side, replayed_side, tallies
 from replay.data import JsonObject
 from replay.paint import Line, line, visible
+from replay.redacting.call import redact
 from replay.rows import Log
 from replay.runner import OF_ANOTHER, Verdict, replay
 from replay.state.states import state_data
@@ -55,7 +56,10 @@ def of_one(log: Log, rules: int | None) -> Compared:
 
 
 def of_two(one: Log, other: Log, times: bool) -> Compared:
-    """Two logs. Raises LogError where they cannot be read."""
+    """Two logs. Where one is redacted, the other is compared without its words, too. Raises LogError where they cannot
+    be read."""
+    if one.head.is_redacted != other.head.is_redacted:
+        one, other = (log if log.head.is_redacted else redact(log).log(log) for log in (one, other))
     a, b = recorded_side(one, "A"), recorded_side(other, "B")
     parting = compare(a, b, times=times)
     return Compared(a, b, parting, "same" if parting is None else "diverged", _reason(a, b, parting))

@@ -6,8 +6,8 @@ have said that was told something else, so a what-if says where that begins. The
 - **The model's** frames are evidence until it is told something else than it was, or at another time: another session,
   an item cut at another place, a response more or less.
 - **The caller** hears no marks, nor how his audio is cut into frames. What he says is evidence until he would have
-  heard something else: audio that was not played, a clear at another time, or the words of a model that is no evidence
-  any more. From there on the model hears another caller, too.
+  heard something else: audio that was not played, a clear at another time, that the model is away, or the words of a
+  model that is no evidence any more. From there on the model hears another caller, too.
 - **Echoes** come from Twilio. They are evidence until a mark is placed of which no echo was recorded, or until the
   audio is another.
 
@@ -79,7 +79,7 @@ def _reaches_model(commanded: Commanded) -> bool:
 
 def _is_audible(commanded: Commanded, unequal: set[str]) -> bool:
     kind = commanded.entry.type
-    return kind == "clear" or (kind == "media" and commanded.key[1] in unequal)
+    return kind in ("clear", "load_word") or (kind == "media" and commanded.key[1] in unequal)
 
 
 def _plays_after(commanded: Commanded, model: Evidence) -> bool:

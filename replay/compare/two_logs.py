@@ -90,7 +90,8 @@ def replayed_side(log: Log) -> Side:
         if row[2] != "input":
             continue
         entry = replace(entry_of(row), seq=len(entries) + 1)
-        if entry.type == "item.aligned" and (work := searches.pop(_item_id(entry.body), None)):
+        is_sought_again = entry.type == "item.aligned" and not log.head.is_redacted
+        if is_sought_again and (work := searches.pop(_item_id(entry.body), None)):
             entry = replace(entry, body=wire_engine.aligned(_item_id(entry.body), work.done()))
         step = call.step(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
         searches |= {each.item_id: each.work for each in step.commands if isinstance(each, AlignItem)}

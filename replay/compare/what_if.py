@@ -1,7 +1,7 @@
 """A recorded call under other settings: the same inputs through two cores, side by side.
 
 One core has the settings of the log and does what was recorded; the other one has other settings, from some entry on.
-What the second is handed is what was recorded, but for three kinds of input that the core itself brings about:
+What the second is handed is what was recorded, but for four kinds of input that the core itself brings about:
 
 **Timers.** A `timer.due` comes because the core asked for it. As long as both cores want to be woken at the same
 moment, both are woken as recorded, however late that was. When they do not, the recorded one is not handed over and
@@ -9,6 +9,9 @@ the second core is woken when it asks for it.
 
 **Searches for words** are done again, as in any replay. An answer comes when the recorded one came, or at once where
 none was asked for when it was recorded.
+
+**The word** that the caller is told while the model is away comes when the recorded one came, or at once where none was
+asked for then; it says the same. Where none was recorded, nobody knows what it would have said, and none comes.
 
 **Echoes.** The core counts its marks, so one mark more or less gives all that follow another name. An echo tells when
 the ear was at a place in the audio, whatever the mark there is called: it is handed over under the name of the mark
@@ -33,6 +36,7 @@ from replay.rows import Log, entry_of
 
 By = Literal["input", "timer", "answer", "settings"]
 TIMER = "timer.due"
+WORD = "word.loaded"
 ANSWERS = ("item.aligned", "item.unaligned")
 TIMER_BODY = msgspec.json.encode({"type": TIMER}).decode()
 Key = tuple[str, ...]
@@ -75,6 +79,8 @@ class Core:
         self.commanded: list[Commanded] = []
         self.searches: dict[str, Work] = {}
         """Those that wait for an answer."""
+        self.words_asked = 0
+        """Words for the caller, which wait for theirs."""
         self.names: dict[Place, str] = {}
         self.places: dict[str, Place] = {}
         self.wake_at_ns: int | None = None
@@ -113,7 +119,11 @@ class Core:
                 return ("append", str(command.source)), None
             case cmd.AlignItem():
                 self.searches[command.item_id] = command.work
+            case cmd.LoadWord():
+                self.words_asked += 1
         about = next((getattr(command, name) for name in _SUBJECTS if hasattr(command, name)), "")
+        if isinstance(command, cmd.CreateItem):
+            about = str(command.item["id"])
         event_id = getattr(command, "event_id", "")
         return (row.type, row.body.replace(f'"event_id":"{event_id}",', "")), (row.type, about)
 
@@ -121,7 +131,7 @@ class Core:
 def what_if(log: Log, settings: CallSettings, from_seq: int) -> Outcome:
     """Run a log under its own settings and under `settings` from entry `from_seq` on: a log whose replay is the same,
     for else the difference would not be that of the settings. Raises LogError where it cannot be read."""
-    run = _Run(log.settings, settings, from_seq)
+    run = _Run(log, settings, from_seq)
     for row in log.rows():
         if row[2] == "input":
             run.take(entry_of(row))
@@ -135,15 +145,21 @@ class _Item(msgspec.Struct):
 _decode_item = msgspec.json.Decoder(_Item).decode
 
 
+_WORD_ROW = ("input", "engine", WORD)
+
+
 class _Run:
     """The two cores, step by step."""
 
-    def __init__(self, before: CallSettings, after: CallSettings, from_seq: int) -> None:
+    def __init__(self, log: Log, after: CallSettings, from_seq: int) -> None:
+        before = log.settings
         self.recorded, self.what_if = Core(before), Core(before)
         self.lost_echoes = 0
+        self._is_redacted = log.head.is_redacted
         self._before, self._after, self._from_seq = before, after, from_seq
         self._is_changed = False
         self._seq = 0
+        self._word: Entry | None = next((entry_of(row) for row in log.rows() if row[2:5] == _WORD_ROW), None)
 
     def take(self, entry: Entry) -> None:
         """A recorded input."""
@@ -155,6 +171,7 @@ class _Run:
         is_woken = what_if.wake_at_ns == recorded.wake_at_ns
         item_id = _decode_item(entry.body).item_id if entry.type in ANSWERS else ""
         recorded.searches.pop(item_id, None)
+        recorded.words_asked -= entry.type == WORD
         recorded.take(entry.seq, entry.at_ns, entry.leg, entry.body, entry.audio)
         body: str | None = entry.body
         if entry.type == TIMER:
@@ -163,6 +180,9 @@ class _Run:
             body = self._answer(entry, item_id)
         elif entry.type == "mark":
             body = self._echo(entry)
+        elif entry.type == WORD:
+            body = body if what_if.words_asked else None
+            what_if.words_asked -= what_if.words_asked > 0
         self._seq = entry.seq
         if body is not None:
             self._tell(entry.at_ns, entry.leg, body, entry.audio, "input")
@@ -183,11 +203,14 @@ class _Run:
         while item_ids := [item_id for item_id in core.searches if item_id not in self.recorded.searches]:
             answer = wire_engine.aligned(item_ids[0], core.searches.pop(item_ids[0]).done())
             core.take(self._seq, at_ns, "engine", answer, None, "answer")
+        while core.words_asked > max(self.recorded.words_asked, 0) and self._word is not None:
+            core.words_asked -= 1
+            core.take(self._seq, at_ns, "engine", self._word.body, self._word.audio, "answer")
 
     def _answer(self, entry: Entry, item_id: str) -> str | None:
         """What the second core is told when an answer was recorded. Nothing, if it did not ask."""
         work = self.what_if.searches.pop(item_id, None)
-        if work is None or entry.type != "item.aligned":
+        if work is None or entry.type != "item.aligned" or self._is_redacted:
             return None if work is None else entry.body
         return wire_engine.aligned(item_id, work.done())
 

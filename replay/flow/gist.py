@@ -17,7 +17,7 @@ from engine.core.audio import SAMPLE_RATE, ms_of
 from replay.columns import clip
 from replay.flow.marks import Mark
 from replay.flow.runs import Run
-from replay.flow.seen import APPEND, AUDIO_DELTAS, Seen, decoded
+from replay.flow.seen import APPEND, AUDIO_DELTAS, WORD, Seen, decoded
 from replay.paint import visible
 
 _AUDIO = frozenset({"media", APPEND, *AUDIO_DELTAS})
@@ -41,7 +41,7 @@ def gist(seen: Seen) -> str:
         said = f"{'' if entry.type == 'malformed' else 'malformed: '}{seen.malformed}: {clip(entry.body, BODY_MAX)}"
     elif seen.mark is not None:
         said = _of_mark(seen.mark, entry.kind)
-    elif entry.leg != "engine" and entry.type in _AUDIO:
+    elif entry.type == WORD or (entry.leg != "engine" and entry.type in _AUDIO):
         said = _of_audio(seen)
     else:
         said = _input(entry) if entry.kind == "input" else _command(entry)
@@ -61,6 +61,8 @@ def gist_of_run(run: Run) -> str:
             said = _listed(_stretch(item_id, begin, run.samples) if run.samples else "", marks)
         case "echoes":
             said = f"{_named(run.marks)}: {FATES[run.marks[0].fate]}"
+        case "restored":
+            said = " to ".join(dict.fromkeys((run.item_ids[0], run.item_ids[-1])))
         case _:
             said = _quoted(run.text, item_id)
     return visible(said)
@@ -175,7 +177,7 @@ def _of_engine(event: ev.AnyEvent) -> str | None:
             return f"{event.limit}: {event.value}, at most {event.max}"
         case ev.TimerDue() | ev.OperatorInterrupted():
             return ""
-        case ev.HangUpAsked():
+        case ev.HangUpAsked() | ev.StartRefused():
             return event.reason
     return None
 
@@ -183,12 +185,14 @@ def _of_engine(event: ev.AnyEvent) -> str | None:
 def _command(entry: Entry) -> str | None:
     body = _fields(entry.body)
     match entry.type:
-        case "clear":
+        case "clear" | "load_word":
             return ""
         case "response.create":
             response = body.get("response")
             asked = response.get("instructions") if isinstance(response, dict) else None
             return f'"{asked}"' if asked else None
+        case "conversation.item.create":
+            return _created(body)
         case "conversation.item.truncate":
             return f"at {body.get('audio_end_ms')} ms, {body.get('item_id')}"
         case "conversation.item.delete" | "response.cancel":
@@ -205,6 +209,18 @@ def _command(entry: Entry) -> str | None:
         case "fault" | "log.gap":
             return str(body.get("reason", entry.body))
     return None
+
+
+def _created(body: dict[str, Any]) -> str | None:
+    """An item that the model is told of again: its text, or what a function was asked, or answered."""
+    item = body.get("item")
+    if not isinstance(item, dict):
+        return None
+    content = item.get("content")
+    texts = [part.get("text") for part in content] if isinstance(content, list) else []
+    said = next((text for text in (*texts, item.get("arguments"), item.get("output")) if isinstance(text, str)), "")
+    place = f"after {body['previous_item_id']}" if body.get("previous_item_id") else ""
+    return _listed(f'"{said}"', str(item.get("id", "")), place)
 
 
 def _quoted(words: str, item_id: str) -> str:

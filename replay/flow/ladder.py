@@ -19,7 +19,7 @@ from replay.rows import Log
 from replay.trouble import troubles
 
 Lane = Literal["caller", "bridge", "model"]
-Kind = Literal["frame", "note", "trouble", "audio", "generated", "played", "echoes", "words"]
+Kind = Literal["frame", "note", "trouble", "audio", "generated", "played", "echoes", "words", "restored"]
 LANES: tuple[Lane, ...] = ("caller", "bridge", "model")
 GAP_MS_MIN = 1000
 """From here on the time between two rungs is worth a line of its own."""
@@ -40,7 +40,7 @@ _SHORT = (
 class Rung(msgspec.Struct, frozen=True):
     """`seq` to `last_seq`: its entries; of a bar, others may stand between them. `source`, `target`: lanes, the same of
     a note. `kind`: how to draw it; `trouble` is a frame or a note of something that should not have been, and the last
-    five are bars. `count`: of frames in a bar, else 1."""
+    six are bars. `count`: of frames in a bar, else 1. `is_away`: there was no socket to the model, for it was lost."""
 
     seq: int
     last_seq: int
@@ -53,6 +53,7 @@ class Rung(msgspec.Struct, frozen=True):
     kind: str
     last_ms: int = 0
     """Stream time of the last entry."""
+    is_away: bool = False
 
 
 def rungs(log: Log) -> Iterator[Rung]:
@@ -75,7 +76,8 @@ def _frame(seen: Seen) -> Rung:
     if seen.malformed or troubles([astuple(entry)]):
         kind = "trouble"
     label = short(entry.type)
-    return Rung(entry.seq, entry.seq, seen.stream_ms, source, target, label, gist(seen), 1, kind, seen.stream_ms)
+    at_ms, is_away = seen.stream_ms, seen.is_away
+    return Rung(entry.seq, entry.seq, at_ms, source, target, label, gist(seen), 1, kind, at_ms, is_away)
 
 
 def _bar(run: Run) -> Rung:
@@ -92,6 +94,7 @@ def _bar(run: Run) -> Rung:
         run.count,
         run.flow,
         run.last_ms,
+        run.first.is_away,
     )
 
 

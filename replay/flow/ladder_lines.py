@@ -6,7 +6,7 @@
 
 Arrows of one frame are single lines, bars are double ones. On the arrow is what it is, and beside it, between the lanes
 that it leaves free, what it says, as far as there is room; the entry's number in front finds the rest. Colours tell the
-legs apart; without them nothing is lost.
+legs apart; without them nothing is lost. While there is no socket to the model because it was lost, its lane is broken.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,6 +21,7 @@ from replay.text import clock
 LABEL_COLUMNS = 28
 LANES_COLUMNS_MIN = 24
 
+_LANE, _LOST_LANE = "│", "╎"
 _TOLD = frozenset(
     {"speech_started", "clear", "response.cancel", "item.truncate", "item.truncated", "item.delete", "item.deleted"}
 )
@@ -107,7 +108,7 @@ def _note(rung: Rung, lanes: Lanes) -> list[Span]:
     return [
         ("│" + " " * before, "dim"),
         (f"[ {said} ]", style_of(rung)),
-        (" " * after + "│", "dim"),
+        (" " * after + _model_lane(rung), "dim"),
     ]
 
 
@@ -121,10 +122,14 @@ def _arrow(rung: Rung, lanes: Lanes) -> list[Span]:
     shown: list[Span] = [("│", "dim"), *_shaft(rung, on, right - left - 1, lanes.bridge - left - 1)]
     told: Style = "dim" if style == "dim" else "plain"
     if right < lanes.model:
-        return [*shown, ("│", "dim"), (fit(f" {beside}", lanes.model - right - 1), told), ("│", "dim")]
+        return [*shown, ("│", "dim"), (fit(f" {beside}", lanes.model - right - 1), told), (_model_lane(rung), "dim")]
     if left > lanes.caller:
         return [("│", "dim"), (fit(f" {beside}", left - 1), told), *shown, ("│", "dim")]
     return [*shown, ("│", "dim")]
+
+
+def _model_lane(rung: Rung) -> str:
+    return _LOST_LANE if rung.is_away else _LANE
 
 
 def _shaft(rung: Rung, words: str, columns: int, bridge: int) -> list[Span]:

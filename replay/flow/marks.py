@@ -119,5 +119,6 @@ def _bounds(playout: Playout, call: AnyCall) -> tuple[int, int]:
         assert cleared.judgement is not None, "it has settled"
         judgement, flushed = cleared.judgement, flushed if cleared.basis == "echoes" else 0
     else:
-        judgement = playout.judge(call.hearing.stream.peek(call.at_ns))
+        stream = call.hearing.stream
+        judgement = playout.judge(stream.peek(call.at_ns), stream.latest(call.at_ns))
     return judgement.low, flush.echoes[-flushed].position if flushed else judgement.high + 1

@@ -6,6 +6,10 @@ All of these run at once and between each other, so a run is no unbroken stretch
 (`fold`): it is what flowed of one kind until the next entry that tells something. Such an entry ends the runs, and
 stands behind them.
 
+When a new session of the model is told of the conversation so far, that is an entry for each item, and two more for
+the model's word that it has it. A few of the first are shown, for they are what the model knows of the call. The rest
+is folded.
+
 Echoes of marks that were played and of marks that were flushed are two flows: which is which is what people look for.
 The echo of a sentinel, like the sentinel, is never folded: it is a part of the story.
 """
@@ -18,20 +22,24 @@ import msgspec
 from engine.core import events as ev
 from engine.core.audio import SAMPLE_RATE
 from replay.flow.marks import Mark
-from replay.flow.seen import APPEND, AUDIO_DELTAS, WORD_DELTAS, Party, Seen
+from replay.flow.seen import APPEND, AUDIO_DELTAS, CREATE, ITEM_NEWS, WORD_DELTAS, Party, Seen
 
 CALLER_SAMPLES_MIN = SAMPLE_RATE
 """A run of the caller's audio is a second long at least, unless something else begins to be done with it."""
 LIVE_MS_MAX = 10_000
 """Of a call that runs, a run is shown after this time at the latest: it says that the call is alive."""
 
-Flow = Literal["audio", "generated", "played", "echoes", "words"]
+CREATED_SHOWN_MAX = 8
+"""Items that a new session is told of at once, each in a line of its own. More would bury what was said since."""
+
+Flow = Literal["audio", "generated", "played", "echoes", "words", "restored"]
 _Key = tuple[Flow, str, bool]
 
 
 class Run(msgspec.Struct):
     """What flowed. `frames`: with audio or words, and `appends` of the caller's to the model; `samples`: of audio in
-    them, and `passed` on, some of which had `waited`; `marks`: those sent, or come back; `text`: the words."""
+    them, and `passed` on, some of which had `waited`; `marks`: those sent, or come back; `text`: the words;
+    `parts`: the entries about restored items."""
 
     flow: Flow
     first: Seen
@@ -45,11 +53,19 @@ class Run(msgspec.Struct):
     waited: int = 0
     marks: list[Mark] = []
     text: str = ""
+    parts: list[Seen] = []
 
     @property
     def count(self) -> int:
-        """How many there were. Marks are counted only where there is nothing else."""
+        """How many there were. Marks are counted only where there is nothing else, and restored items once."""
+        if self.flow == "restored":
+            return len(self.item_ids)
         return max(self.frames, self.appends) or len(self.marks)
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Of restored items, in their order."""
+        return list(dict.fromkeys(part.item_id for part in self.parts))
 
     @property
     def type(self) -> str:
@@ -79,7 +95,9 @@ class Run(msgspec.Struct):
         """One more entry of this flow."""
         self.entries += 1
         self.last_seq, self.last_ms = seen.entry.seq, seen.stream_ms
-        if seen.mark is not None:
+        if self.flow == "restored":
+            self.parts.append(seen)
+        elif seen.mark is not None:
             self.marks.append(seen.mark)
         elif seen.entry.type == APPEND:
             self.appends += 1
@@ -94,13 +112,17 @@ class Run(msgspec.Struct):
 def fold(entries: Iterable[Seen], live: bool = False) -> Iterator[Seen | Run]:
     """The entries in order, with what flows put into runs, each in the place of its first entry.
 
-    A run is given out when it is over, and what stands behind it then. Where somebody waits for what comes (`live`),
+    A run is given out when it is over, and what stands behind it then. When the model is lost or comes back, all are
+    over. Where somebody waits for what comes (`live`),
     every entry that tells something ends all runs, and so does some time.
     """
     waiting: list[Seen | Run] = []
     running: dict[_Key, Run] = {}
+    was_away = False
     for seen in entries:
         key = _flow(seen)
+        if seen.is_away != was_away:
+            was_away, running = seen.is_away, {}
         if key is None:
             running = {key: run for key, run in running.items() if run.goes_on and not live}
             waiting.append(seen)
@@ -110,8 +132,18 @@ def fold(entries: Iterable[Seen], live: bool = False) -> Iterator[Seen | Run]:
                 waiting.append(running[key])
             running[key].add(seen)
         while waiting and not any(waiting[0] is run for run in running.values()):
-            yield waiting.pop(0)
-    yield from waiting
+            yield from _folded(waiting.pop(0))
+    for part in waiting:
+        yield from _folded(part)
+
+
+def _folded(part: Seen | Run) -> list[Seen | Run]:
+    """A run, or what is in it if that is worth telling one by one."""
+    if isinstance(part, Run) and part.flow == "restored":
+        is_short = part.type == CREATE and part.count <= CREATED_SHOWN_MAX
+        if is_short or part.entries == 1:
+            return list(part.parts)
+    return [part]
 
 
 def _is_long(run: Run, seen: Seen) -> bool:
@@ -132,6 +164,9 @@ def _flow(seen: Seen) -> _Key | None:
         if seen.mark is None or seen.mark.fate == "sentinel":
             return None
         return ("played", seen.item_id, False) if entry.kind == "command" else ("echoes", seen.mark.fate, False)
+    if kind == CREATE or kind in ITEM_NEWS:
+        # What one step tells, by its cause; the model's answers, which have none, as they come.
+        return ("restored", str(entry.cause), False) if seen.item_id else None
     if kind in AUDIO_DELTAS:
         return ("generated", seen.item_id, seen.is_held)
     return ("words", seen.item_id, False) if kind in WORD_DELTAS else None

@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.core import RULES_OVERHEARD, AnyCall, Entry, wire_caller, wire_engine, wire_model, wire_sent
 from engine.core import events as ev
+from engine.core.conversation import NO_SESSION
+from engine.core.machines import Socket
 from engine.log.reader import Row
 from replay.flow.marks import Mark, Marks
 from replay.rows import Log
@@ -31,11 +34,15 @@ WORD_DELTAS = frozenset(
     }
 )
 APPEND = "input_audio_buffer.append"
+CREATE = "conversation.item.create"
+ITEM_NEWS = frozenset({"conversation.item.added", "conversation.item.created", "conversation.item.done"})
+WORD = "word.loaded"
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
-    """One entry. `item_id`: whose audio or words it carries, where that is known; `begin` and `samples`: which of that
-    item's audio, as generated (a delta) or as sent (a stretch), and for the caller's audio how much of it."""
+    """One entry. `item_id`: whose audio or words it carries, where that is known, or which item of an earlier session a
+    new one is told of; `begin` and `samples`: which of that item's audio, as generated (a delta) or as sent (a
+    stretch), and for the caller's audio how much of it."""
 
     entry: Entry
     stream_ms: int
@@ -48,6 +55,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     is_held: bool = False
     """Audio that its own step did not pass on to the other side; of an append, that it passes on what had waited. Not
     known of another bridge, whose frames have no causes."""
+    is_away: bool = False
+    """The model was lost then, and there was no socket to it."""
 
     @property
     def source(self) -> Party:
@@ -63,6 +72,17 @@ class _OfItem(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_OfItem).decode
+
+
+class _Created(msgspec.Struct):
+    id: str
+
+
+class _Creates(msgspec.Struct):
+    item: _Created
+
+
+_decode_created = msgspec.json.Decoder(_Creates).decode
 
 
 class Look:
@@ -81,6 +101,8 @@ class Look:
         self._sent: dict[str, int] = {}
         self._frames: dict[int, int] = {}
         """Samples of the caller's frames that have not been passed on."""
+        self._restored: set[str] = set()
+        """Items that a new session was told of."""
 
     @property
     def call(self) -> AnyCall:
@@ -100,9 +122,11 @@ class Look:
         self.marks.note(moment, self._walk.call)
         count, before = sum(self._walk.call.malformed.values()), self._malformed_count
         self._malformed_count = count
+        is_away = _is_away(self._walk.call)
         for entry in moment.entries:
             why = self._malformed(entry, moment) if count > before else ""
-            yield Seen(entry, moment.stream_ms, malformed=why) if why else self._see(entry, moment)
+            seen = Seen(entry, moment.stream_ms, malformed=why) if why else self._see(entry, moment)
+            yield replace(seen, is_away=True) if is_away else seen
 
     def _malformed(self, entry: Entry, moment: Moment) -> str:
         """Why an entry is malformed, in a step in which one was. What this bridge sends never is."""
@@ -129,6 +153,10 @@ class Look:
             return self._generated_audio(entry, moment)
         if kind in WORD_DELTAS:
             return Seen(entry, stream_ms, _item_id(entry))
+        if kind == WORD:
+            return self._word(entry, moment)
+        if kind == CREATE or kind in ITEM_NEWS:
+            return Seen(entry, stream_ms, self._restored_id(entry))
         return Seen(entry, stream_ms)
 
     def _played(self, entry: Entry, stream_ms: int) -> Seen:
@@ -151,6 +179,30 @@ class Look:
         is_held = self._has_causes and not any(other.type == "media" for other in moment.entries)
         return Seen(entry, moment.stream_ms, item_id, begin, samples, is_held=is_held)
 
+    def _word(self, entry: Entry, moment: Moment) -> Seen:
+        """What the caller is told while the model is away: an item of the bridge's own, which the core has named."""
+        samples = len(entry.audio or b"")
+        is_held = not any(other.type == "media" for other in moment.entries)
+        if not is_held:
+            said = (item.item_id for item in self.call.conversation.items.values() if item.session == NO_SESSION)
+            self._spoken = self._items[entry.seq] = list(said)[-1]
+        return Seen(entry, moment.stream_ms, "" if is_held else self._spoken, samples=samples, is_held=is_held)
+
+    def _restored_id(self, entry: Entry) -> str:
+        """Of ours, which item a new session is told of, or says that it has now."""
+        try:
+            item_id = _decode_created(entry.body).item.id
+        except ev.UNREADABLE:
+            return ""
+        if entry.kind == "command" and self._has_causes:
+            self._restored.add(item_id)
+        return item_id if item_id in self._restored else ""
+
+
+def _is_away(call: AnyCall) -> bool:
+    """Whether the model was lost, and there is no socket to it."""
+    return bool(call.absences) and call.absences[-1].back_at is None and call.model is not Socket.OPEN
+
 
 def decoded(entry: Entry) -> ev.AnyEvent:
     """What an input says, as the core reads it."""
@@ -158,7 +210,7 @@ def decoded(entry: Entry) -> ev.AnyEvent:
         return wire_caller.decode(entry.body, entry.audio)[1]
     if entry.leg == "model":
         return wire_model.decode(entry.body, entry.audio)[1]
-    return wire_engine.decode(entry.body)[1]
+    return wire_engine.decode(entry.body, entry.audio)[1]
 
 
 def _item_id(entry: Entry) -> str:

@@ -24,6 +24,7 @@ from engine.core.entries import Leg as EntryLeg
 from engine.log import index
 from engine.log.errors import LogError, told
 from engine.log.folder import FILES_OF_A_LOG, check_call_sid, sealed_logs
+from engine.log.keys import keys_in_environment
 from engine.log.reader import CallRow, read_call
 from engine.log.seal import Sealed, seal
 from engine.log.writer import CallLog
@@ -215,7 +216,7 @@ def _write_to(output: Path, row: CallRow, entries: list[Entry]) -> Path:
 
 def _write(calls_dir: Path, row: CallRow, entries: list[Entry]) -> Sealed:
     """Write and seal a log, in one transaction. Raises LogError, and then there is none."""
-    log = CallLog(calls_dir)
+    log = CallLog(calls_dir, next(iter(keys_in_environment()), None))
     log.open(row)
     if log.degraded is None:
         log.append(entries)

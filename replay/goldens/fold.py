@@ -10,6 +10,7 @@ with every unit of the run, whatever its pattern (Twilio counts all its frames).
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -63,10 +64,12 @@ def fold(entries: Sequence[Entry]) -> Iterator[Entry | Run]:
 def unfold(run: Run) -> Iterator[Entry]:
     """The entries of a run."""
     first_place: dict[str, int] = {}
+    came: Counter[str] = Counter()
     seq = run.seq
     for place, letter in enumerate(run.order):
         since = place - first_place.setdefault(letter, place)
-        times = run.order.count(letter, 0, place)
+        times = came[letter]
+        came[letter] += 1
         for pattern in run.units[letter]:
             origin = _at(pattern.origin, times, since).split()
             back, begin, end = (None if part == "None" else int(part) for part in origin)

@@ -20,6 +20,7 @@ from engine.core import FORMAT, Call, CallSettings, Entry, report, wire_model
 from engine.core import events as ev
 from engine.core.commands import AlignItem
 from engine.log.errors import LogDamagedError, LogError, LogFormatError
+from engine.log.folder import private
 from engine.log.reader import Row
 from replay.goldens.fold import fold
 from replay.goldens.lines import SoundMissing, dump_line, load_line
@@ -59,17 +60,21 @@ def make_golden(header: Header, entries: Sequence[Entry], *, is_silent: bool = F
     """The golden log of a call. `is_silent`: there is no sound in it that says where words are, so none is kept."""
     keep = frozenset[int]() if is_silent else _needed_audio(header.settings, entries)
     audio = bytearray()
-    lines = [msgspec.json.encode(header).decode()]
+    # Whatever the call was read from: a golden log is never encrypted.
+    head = msgspec.structs.replace(header.head, format=FORMAT)
+    lines = [msgspec.json.encode(msgspec.structs.replace(header, head=head)).decode()]
     lines += [dump_line(part, keep, audio) for part in fold(entries)]
     return Golden("\n".join(lines) + "\n", bytes(audio))
 
 
 def write_golden(path: Path, golden: Golden) -> None:
     """Write a golden log and, if it has audio, its side file. Raises OSError."""
-    path.write_text(golden.text, encoding="utf-8")
+    with open(path, "w", encoding="utf-8", opener=private) as text:
+        text.write(golden.text)
     side = path.with_suffix(AUDIO_SUFFIX)
     if golden.audio:
-        side.write_bytes(golden.audio)
+        with open(side, "wb", opener=private) as audio:
+            audio.write(golden.audio)
     else:
         side.unlink(missing_ok=True)
 
@@ -117,8 +122,10 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _needed_audio(settings: CallSettings, entries: Sequence[Entry]) -> frozenset[int]:
-    """The entries whose sound says where words are: the audio of items that were heard or searched."""
+    """The entries whose sound says where words are: the audio of items that were heard or searched, and of what we told
+    the caller ourselves."""
     call = Call(settings)
+    ours: list[int] = []
     bringers: dict[str, list[int]] = {}
     needed: set[str] = set()
     for entry in entries:
@@ -128,8 +135,10 @@ def _needed_audio(settings: CallSettings, entries: Sequence[Entry]) -> frozenset
             event = wire_model.decode(entry.body, entry.audio)[1] if entry.leg == "model" else None
             if isinstance(event, ev.ItemAudio):
                 bringers.setdefault(event.item_id, []).append(entry.seq)
+            elif entry.type == "word.loaded":
+                ours.append(entry.seq)
     needed |= {turn.item_id for turn in report(call).turns if turn.heard_max_ms}
-    return frozenset(seq for item_id in needed for seq in bringers.get(item_id, []))
+    return frozenset([*ours, *(seq for item_id in needed for seq in bringers.get(item_id, []))])
 
 
 def _rows(path: Path, lines: list[str], audio: bytes | None) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import pairwise
+from typing import Annotated
 
 import msgspec
 
@@ -11,8 +12,15 @@ from engine.core.audio import SILENCE
 from engine.core.entries import APPEND_BODY, Kind
 from replay.goldens.fold import Pattern, Run, unfold
 
+AUDIO_BYTES_MAX = 16 * 2**20
+"""Of one entry: half an hour of speech. A line that says more asks for memory that nobody needs."""
+MS_MAX = 1e12
+"""Of a time: thirty years, as of Twilio's own clock (`wire_caller`)."""
 _HASH_LETTERS = 16
 _encode = msgspec.json.Encoder().encode
+
+
+_Ms = Annotated[float, msgspec.Meta(ge=-MS_MAX, le=MS_MAX)]
 
 
 class SoundMissing(ValueError):
@@ -22,7 +30,7 @@ class SoundMissing(ValueError):
 class _Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """`bytes` of one entry, `sha256` of it or of the whole run. `at`: where they are in the side file, if kept."""
 
-    bytes: int
+    bytes: Annotated[int, msgspec.Meta(ge=0, le=AUDIO_BYTES_MAX)]
     sha256: str
     at: int | None = None
 
@@ -31,7 +39,7 @@ class _EntryLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """One entry. No body: that of an append, as in the table."""
 
     seq: int
-    at_ms: float
+    at_ms: _Ms
     kind: Kind
     leg: Leg
     type: str
@@ -45,8 +53,8 @@ class _EntryLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class _Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Times that follow each other regularly."""
 
-    first: float
-    every: float
+    first: _Ms
+    every: _Ms
 
 
 class _PatternLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,7 +75,7 @@ class _RunLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     run: str
     seq: int
-    at_ms: _Times | list[float]
+    at_ms: _Times | list[_Ms]
     units: dict[str, list[_PatternLine]]
 
 

@@ -21,15 +21,16 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from engine.core import CallSettings, Entry
+from engine.core import Entry
 from engine.core.report import Turn
 from engine.log.errors import LogError
 from replay.goldens.golden import AUDIO_SUFFIX, Golden, Header, header_of, make_golden, read_golden, write_golden
-from replay.goldens.redact import redact_body, redact_entry, redact_head, redact_settings
 from replay.goldens.rerun import Rerun, Step, rerun, steps_of
 from replay.places import Place, timeline
-from replay.rows import Log
+from replay.redacting.call import redact
+from replay.rows import Log, log_in_memory
 from replay.runner import Result, replay
+from replay.spoken import is_ours
 
 _NAME = re.compile(r'"([a-z]+-[0-9]+)"')
 
@@ -64,22 +65,18 @@ def pin(log: Log, wish: Wish) -> Pinned:
     places = timeline(log)
     first, last = places.between(wish.begin, wish.end)
     steps = [step for step in steps_of(log) if step.input.seq <= last]
-    whole = rerun(log.settings, steps)
+    whole = rerun(log.settings, steps, is_redacted=log.head.is_redacted)
     over = _turns_over(places.turns, places.first_named, places.seqs, first, places.stream_ms(first))
-    left_out, made = _reduced(log.settings, steps, whole, over, first)
-    settings, head = log.settings, log.head
+    words = {turn.item_id: places.seqs[places.first_named[turn.item_id]] for turn in over if is_ours(turn)}
+    left_out, made = _reduced(log, steps, whole, over, words, first)
+    head, settings, entries = log.head, log.settings, made.entries
     if wish.redacted:
-        settings, head = redact_settings(settings), redact_head(head)
-        hidden = [Step(redact_entry(step.input), step.commands) for step in steps]
-        shown = rerun(settings, hidden, {step.input.seq for step in steps} - made.decided.keys())
-        if not _is_same(made, shown, 0, redacted=True):
-            raise LogError("without its words this call is decided otherwise, which should not be: please report it")
-        made = shown
+        head, settings, entries, _ = redact(log_in_memory(log.path, head, settings, entries))
     day = head.started_at[:10]
     title = wish.title or f"Pinned from a call of {day}, {wish.begin} to {wish.end}."
     header = Header(title, wish.reason or f"pinned from a call of {day}", head, settings)
-    golden = make_golden(header, made.entries, is_silent=wish.redacted)
-    return Pinned(golden, len(made.entries), places.last_seq, left_out, result)
+    golden = make_golden(header, entries, is_silent=head.is_redacted)
+    return Pinned(golden, len(entries), places.last_seq, left_out, result)
 
 
 def prove(path: Path, pinned_log: Log) -> Result:
@@ -115,13 +112,15 @@ def _turns_over(
 
 
 def _reduced(
-    settings: CallSettings, steps: list[Step], whole: Rerun, over: Sequence[Turn], first: int
+    log: Log, steps: list[Step], whole: Rerun, over: Sequence[Turn], words: dict[str, int], first: int
 ) -> tuple[int, Rerun]:
-    """The call without as many of its first turns as can be, and how many that is."""
+    """The call without as many of its first turns as can be, and how many that is. `words`: of turns that no model
+    made, the input that brought them, which does not name them."""
     for count in _fewer(len(over)):
         gone = {name for turn in over[:count] for name in (turn.item_id, turn.response_id) if name}
         without = {step.input.seq for step in steps if step.input.seq < first and _is_about(step.input, gone)}
-        made = rerun(settings, steps, without)
+        without |= {words[turn.item_id] for turn in over[:count] if turn.item_id in words}
+        made = rerun(log.settings, steps, without, is_redacted=log.head.is_redacted)
         if _is_same(whole, made, first):
             return count, made
     return 0, whole
@@ -135,20 +134,19 @@ def _fewer(count: int) -> Iterator[int]:
         count, step = count - step, step * 2
 
 
-def _is_same(before: Rerun, after: Rerun, first: int, *, redacted: bool = False) -> bool:
-    """Whether every input from entry `first` on leads to the same as before. One that is gone must have led to nothing;
-    where one side is `redacted`, both are compared so."""
-    mine, theirs = _Said(before, redacted), _Said(after, redacted)
+def _is_same(before: Rerun, after: Rerun, first: int) -> bool:
+    """Whether every input from entry `first` on leads to the same as before. One that is gone must have led to
+    nothing."""
+    mine, theirs = _Said(before), _Said(after)
     return all(mine.on(seq) == theirs.on(seq) for seq in before.decided if seq >= first)
 
 
 class _Said:
     """What inputs led to, in the names that were recorded."""
 
-    def __init__(self, made: Rerun, redacted: bool) -> None:
+    def __init__(self, made: Rerun) -> None:
         self._decided = made.decided
         self._recorded = {now: then for then, now in made.names.items()}
-        self._redacted = redacted
 
     def on(self, seq: int) -> list[tuple[object, ...]]:
         return [
@@ -158,8 +156,7 @@ class _Said:
         ]
 
     def _body(self, body: str) -> str:
-        shown = redact_body(body) if self._redacted else body
-        return _NAME.sub(lambda found: f'"{self._recorded.get(found[1], found[1])}"', shown)
+        return _NAME.sub(lambda found: f'"{self._recorded.get(found[1], found[1])}"', body)
 
 
 def _is_about(entry: Entry, gone: set[str]) -> bool:
@@ -177,7 +174,7 @@ def _is_about(entry: Entry, gone: set[str]) -> bool:
 def bless(path: Path, reason: str) -> None:
     """Keep what this version decides on the inputs of a golden log. Raises LogError or OSError."""
     header, log = header_of(path), read_golden(path)
-    made = rerun(log.settings, steps_of(log))
+    made = rerun(log.settings, steps_of(log), is_redacted=log.head.is_redacted)
     is_silent = not path.with_suffix(AUDIO_SUFFIX).exists()
     write_golden(path, make_golden(replace(header, reason=reason), made.entries, is_silent=is_silent))
     prove(path, read_golden(path))

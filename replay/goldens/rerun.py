@@ -4,7 +4,8 @@ The core counts its names (`mark-7`, `truncate-2`), and what comes back names th
 is another, so the names in what follows are put right: the nth name that a step gave when it was recorded is the nth
 that it gives now. An echo of a mark that is not placed any more is left out too.
 
-Searches for words are done again, for their answers are inputs that the core's own commands ask for.
+Searches for words are done again, for their answers are inputs that the core's own commands ask for. In a redacted log
+there is nothing left to look in: there the answers stay as they are.
 """
 
 import re
@@ -51,9 +52,11 @@ def steps_of(log: Log) -> list[Step]:
     return steps
 
 
-def rerun(settings: CallSettings, steps: Iterable[Step], without: Container[int] = ()) -> Rerun:
+def rerun(
+    settings: CallSettings, steps: Iterable[Step], without: Container[int] = (), *, is_redacted: bool = False
+) -> Rerun:
     """Hand the inputs to a fresh core, in order, and take down what it does. `without`: the entries to leave out."""
-    made = _Rerun(settings)
+    made = _Rerun(settings, is_redacted)
     for step in steps:
         made.take(step, is_left_out=step.input.seq in without)
     return Rerun(made.entries, made.decided, made.names)
@@ -64,8 +67,9 @@ class _Item(msgspec.Struct):
 
 
 class _Rerun:
-    def __init__(self, settings: CallSettings) -> None:
+    def __init__(self, settings: CallSettings, is_redacted: bool) -> None:
         self._call = Call(settings)
+        self._is_redacted = is_redacted
         self._searches: dict[str, Work] = {}
         self._recorded_names: set[str] = set()
         self.entries: list[Entry] = []
@@ -111,4 +115,6 @@ class _Rerun:
         except msgspec.MsgspecError:
             return body
         work = self._searches.pop(item_id, None)
-        return None if work is None else wire_engine.aligned(item_id, work.done())
+        if work is None or self._is_redacted:
+            return None if work is None else body
+        return wire_engine.aligned(item_id, work.done())

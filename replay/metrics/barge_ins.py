@@ -64,7 +64,10 @@ def repairs(call: AnyCall, dates: Dates) -> list[RepairMeasures]:
 
 def _repair(item: Item, told: Told, dates: Dates) -> RepairMeasures:
     kept_ms: int | None = item.generated_ms()
-    if told.outcome == "pending":
+    is_lost = told.outcome == "pending" and item.restored_in > item.session
+    if is_lost:
+        kept_ms = item.heard_ms()
+    elif told.outcome == "pending":
         kept_ms = None
     elif told.outcome == "ok":
         kept_ms = told.audio_end_ms or 0
@@ -75,7 +78,7 @@ def _repair(item: Item, told: Told, dates: Dates) -> RepairMeasures:
         at_ms=ms_of(dates.at_of(told.seq)),
         item_id=item.item_id,
         action=told.action,
-        outcome=told.outcome,
+        outcome="lost" if is_lost else told.outcome,
         heard_ms=item.heard_ms(),
         kept_ms=kept_ms,
         doubt_ms=most_ms - least_ms,

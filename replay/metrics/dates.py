@@ -4,7 +4,9 @@ The core says when the caller spoke and what was at the ear when; it forgets whe
 began, when its first audio came and went out. Each such date is the stream time that our clock showed (`replay.walk`).
 
 **What a response answers** no frame says. One that we asked for answers what we asked it for. One that the model makes
-by itself answers what happened last: the caller fell silent, or a function was called.
+by itself answers what happened last: the caller fell silent, or a function was called. What a response was made for
+that was cut off when the model was lost, the next session is asked for again; but where some of it was played already,
+what comes then follows that.
 """
 
 from bisect import bisect_right
@@ -15,7 +17,7 @@ import msgspec
 from engine.core import AnyCall, Entry, wire_model
 from engine.core import events as ev
 from engine.core.audio import FRAME_SAMPLES, loudness
-from engine.core.conversation import Item
+from engine.core.conversation import LOST, Item
 from replay.metrics.budgets import VOICE_LOUDNESS
 from replay.metrics.line import Line
 from replay.metrics.measured import Follows
@@ -37,7 +39,8 @@ _TOLD_TYPES = frozenset(
 
 
 class Due(msgspec.Struct, frozen=True):
-    """What a response is made for. `item_id`: of the caller's turn, or of the function call. `caller`: the item of the
+    """What a response is made for. `item_id`: of the caller's turn, of the function call, or of the item that was lost.
+    `caller`: the item of the
     caller that is answered in the end, through whatever function calls."""
 
     follows: Follows = "nothing"
@@ -123,6 +126,9 @@ class Dates:
         self._spoke = ("", 0)
         """Item of the caller who spoke last, and when the news of it came."""
         self._unsent: list[Item] = []
+        self._session = 1
+        self._cut_off: set[str] = set()
+        """Responses in which the model was lost."""
 
     def take(self, moment: Moment, call: AnyCall) -> None:
         """What happened, and what the core made of it."""
@@ -139,6 +145,9 @@ class Dates:
                 self._ask(entry, _at(moment, call, "response.create"), call)
             elif entry.kind == "fault":
                 self.faults += 1
+        if call.conversation.session != self._session:
+            self._session = call.conversation.session
+            self._lost(call)
         if self.ready_at is None and call.session.is_ready:
             self.ready_at = moment.at
         if self.dropped_seq is None and call.session.dropped_samples:
@@ -197,6 +206,20 @@ class Dates:
         is_first = self._due.follows == "nothing" and not call.conversation.responses
         due, self._due = Due("greeting") if is_first else self._due, Due()
         self._asked.append(_Asked(str(_decode_request(entry.body).event_id), at, due))
+
+    def _lost(self, call: AnyCall) -> None:
+        """The session is gone. What it was asked for, and what it was cut off in, is due once more."""
+        dues = [asked.due for asked in self._asked]
+        self._asked.clear()
+        for response in call.conversation.responses.values():
+            made = self.responses.get(response.response_id)
+            if response.status != LOST or response.was_cut or made is None or response.response_id in self._cut_off:
+                continue
+            self._cut_off.add(response.response_id)
+            played = [item for item in response.items if item.is_speech and item.sent_samples]
+            dues.append(Due("lost", played[-1].item_id, made.due.caller) if played else made.due)
+        if dues and self._due.follows == "nothing":
+            self._due = dues[-1]
 
     def _audio(self, event: ev.ItemAudio, at: int, call: AnyCall) -> None:
         dates = self.items[event.item_id]

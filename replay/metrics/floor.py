@@ -1,7 +1,8 @@
 """Who had the floor: talk-over, dead air, underruns, and callers who were not let in.
 
 Found by laying the spans of both speakers (`spans`) over one another. What a silence was spent on is told by what ended
-it: an answer, by the longest part of its wait; or the caller, who may take any time to think.
+it: an answer, by the longest part of its wait; or the caller, who may take any time to think. But where the model was
+lost for half of it or more, that was it.
 
 A caller was *missed* whom the model's turn detection noticed and nobody stopped for, or whom it did not notice at all:
 then only the loudness of the caller's frames tells of it.
@@ -12,15 +13,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from engine.core import AnyCall
 from engine.core.audio import ms_of, samples_of
+from engine.core.conversation import Item
 from replay.metrics.budgets import DEAD_AIR_MS, MISSED_MS, PAUSE_MS_MAX
 from replay.metrics.dates import Dates
 from replay.metrics.measured import Cause, Missed, Part, Party, Silence, TalkOver, TurnMeasures, Underrun
 from replay.metrics.spans import Span, at_the_ear, of_caller
+from replay.metrics.turns import overlap, times_away
 
 _CAUSES: dict[Part, Cause] = {
     "ready": "start",
     "tool": "tool",
     "vad": "vad",
+    "away": "away",
     "respond": "model",
     "generate": "model",
     "send": "bridge",
@@ -37,10 +41,17 @@ class Floor:
         self._turns = {turn.item_id: turn for turn in turns}
         self.ends_at = dates.ats[-1] if dates.ats else 0
         items = call.conversation.order
-        self._caller = _by_time(span for item in items if item.role == "user" for span in of_caller(item, self.ends_at))
+        self._away = times_away(call, dates)
+        said = [item for item in items if item.role == "user" and not item.is_resent]
+        self._caller = _by_time(span for item in said for span in of_caller(item, self._gone_at(item)))
         heard = [at_the_ear(item) for item in items if item.is_speech]
         self._assistant = _by_time(span for spans, _ in heard for span in spans)
         self._pauses = _by_time(pause for _, pauses in heard for pause in pauses)
+
+    def _gone_at(self, item: Item) -> int:
+        """When the model could say no more of a caller's turn: at the end, or when it was lost with that."""
+        begin_ms = ms_of(item.started_at or 0)
+        return next((samples_of(since) for since, _ in self._away if since >= begin_ms), self.ends_at)
 
     def talk_overs(self) -> list[TalkOver]:
         """Where both spoke. Who began later spoke over the other."""
@@ -75,6 +86,8 @@ class Floor:
         return found
 
     def _cause(self, before: Span | None, after: Span | None, begin: int, end: int) -> Cause:
+        if 2 * overlap(self._away, ms_of(begin), ms_of(end)) >= _length_ms(begin, end):
+            return "away"
         if after is not None and after.speaker == "assistant":
             if any(pause.begin == begin and pause.end == end for pause in self._pauses):
                 return "underrun"
@@ -89,7 +102,12 @@ class Floor:
     def missed(self) -> list[Missed]:
         """Callers who spoke over the assistant, and were not let in."""
         known = [
-            Missed(self._dates.seq_at(theirs.begin), ms_of(theirs.begin), _length_ms(theirs.begin, end), True)
+            Missed(
+                self._dates.seq_at(theirs.begin),
+                ms_of(theirs.begin),
+                _length_ms(theirs.begin, end),
+                not overlap(self._away, ms_of(theirs.begin), ms_of(theirs.begin) + 1),
+            )
             for ours in self._assistant
             for theirs in self._caller
             if ours.begin <= theirs.begin < ours.end and not self._items[ours.item_id].is_cut

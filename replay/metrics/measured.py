@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from engine.core.report import ModelAway
+
 Outcome = Literal[
     "completed",
     "interrupted",
@@ -29,12 +31,13 @@ Outcome = Literal[
 `no_audio`, `call_ended` (before it was heard to its end, or at all), `log_ended` (the same; the log ends before the
 call does, which runs, or was killed)."""
 
-Follows = Literal["caller", "greeting", "tool", "item", "nothing"]
+Follows = Literal["caller", "greeting", "tool", "item", "lost", "nothing"]
 """What an assistant's turn comes after: a caller's turn, which it answers; the start, as we asked for it; a function
-call; another item of its response; nothing that is known."""
+call; another item of its response; an item of a response that was cut off when the model was lost, as we asked the next
+session to go on; nothing that is known."""
 
-Part = Literal["ready", "tool", "vad", "respond", "generate", "send", "play", "detect", "decide", "effective"]
-Cause = Literal["start", "vad", "model", "tool", "bridge", "network", "underrun", "caller"]
+Part = Literal["ready", "tool", "vad", "away", "respond", "generate", "send", "play", "detect", "decide", "effective"]
+Cause = Literal["start", "vad", "model", "away", "tool", "bridge", "network", "underrun", "caller"]
 """What a silence was spent on, for the most part."""
 
 Party = Literal["caller", "assistant"]
@@ -46,7 +49,8 @@ class TurnMeasures(msgspec.Struct, frozen=True):
     `latency_ms` is that of an assistant's turn which answers a caller's turn (`answers`, by number): from the caller's
     last speech to the first sample at the ear, in its `parts`: vad, respond, generate, send, play. Any other turn has
     a `wait_ms` instead: a greeting from the stream's start (its first part is `ready`), a turn after a function call
-    from that call's end (`tool`), a further item from the last sample of the item before (no parts).
+    from that call's end (`tool`), a further item from the last sample of the item before (no parts), and so one after
+    an item that was lost. In all of them `away` is the time in which the model was lost, and in no other part.
     """
 
     number: int
@@ -73,14 +77,15 @@ class TurnMeasures(msgspec.Struct, frozen=True):
 
 class RepairMeasures(msgspec.Struct, frozen=True):
     """What the model was told, as recorded, of an item that was not heard to its end. `kept_ms`: what it has left of
-    it; None while it has not answered. `doubt_ms`: how far apart the bounds of what was heard are. `seq`: the last such
+    it; None while it has not answered. `lost`: it was lost before it did, and the next session was told what was heard.
+    `doubt_ms`: how far apart the bounds of what was heard are. `seq`: the last such
     command."""
 
     seq: int
     at_ms: int
     item_id: str
     action: Literal["truncate", "delete"]
-    outcome: Literal["ok", "error", "pending"]
+    outcome: Literal["ok", "error", "pending", "lost"]
     heard_ms: int
     kept_ms: int | None
     doubt_ms: int
@@ -134,7 +139,8 @@ class Underrun(msgspec.Struct, frozen=True):
 
 
 class Missed(msgspec.Struct, frozen=True):
-    """The caller spoke over the assistant for `ms`, and it went on. `known`: the model had noticed."""
+    """The caller spoke over the assistant for `ms`, and it went on. `known`: the model had noticed. One that was away
+    had not, even if it was told later."""
 
     seq: int
     at_ms: int
@@ -195,6 +201,7 @@ class CallMeasures(msgspec.Struct, frozen=True):
     underruns: list[Underrun]
     missed: list[Missed]
     tools: list[Tool]
+    model_away: list[ModelAway]
     line: LineMeasures
     dropped_ms: int
     malformed: int

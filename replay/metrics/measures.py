@@ -73,6 +73,7 @@ def measures_of(call: AnyCall, dates: Dates) -> CallMeasures:
         underruns=floor.underruns(),
         missed=floor.missed(),
         tools=measurer.tools(),
+        model_away=made.model_away,
         line=dates.line.measures(),
         dropped_ms=made.dropped_ms,
         malformed=made.malformed,

@@ -6,12 +6,14 @@ severity, docs/METRICS.md says what each means, and `metrics.budgets` from which
 diverges is not among them: whoever shows problems knows the verdict.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from engine.core import AnyCall
 from engine.core.audio import ms_of, samples_of
+from engine.core.model_leg import Absence
+from engine.core.report import away_of
 from replay.metrics import budgets
 from replay.metrics.dates import Dates
 from replay.metrics.measured import Cause
@@ -19,6 +21,7 @@ from replay.metrics.measures import BargeInMeasures, CallMeasures, TurnMeasures,
 from replay.metrics.wording import ms, told_parts
 from replay.paint import visible
 from replay.rows import Log
+from replay.spoken import away_told
 from replay.trouble import Trouble, troubles
 
 KINDS: dict[str, int] = {
@@ -26,6 +29,7 @@ KINDS: dict[str, int] = {
     "leg_failed": 3,
     "limit": 3,
     "bad_end": 3,
+    "model_away": 3,
     "response_failed": 3,
     "repair_refused": 3,
     "malformed": 2,
@@ -49,7 +53,8 @@ KINDS: dict[str, int] = {
     "slow_line": 1,
 }
 """Every kind, and how bad it is: 1 worth a look, 2 wrong, 3 broken. Dead air is worse when it is very long, and only
-worth a look when it was the caller's turn; so is an error of the model that a race explains."""
+worth a look when it was the caller's turn; so is an error of the model that a race explains, and a dial that failed if
+a later one did not. A model that came back was not broken for good."""
 
 _OF_TROUBLE = {
     "fault": "fault",
@@ -70,6 +75,7 @@ _CAUSES: dict[Cause, str] = {
     "start": "the model was not ready yet",
     "vad": "the model took so long to find that the caller had stopped",
     "model": "the model had nothing to say, or took so long to say it",
+    "away": "the model was away",
     "tool": "a function call was awaited",
     "bridge": "the bridge held the answer back",
     "network": "the answer was on its way to Twilio",
@@ -105,7 +111,7 @@ def survey_of(log: Log, call: AnyCall, dates: Dates) -> tuple[CallMeasures, list
     """The same of a log that somebody has walked: the core at its end, and what was taken down on the way."""
     measured = measures_of(call, dates)
     found = [
-        *_troubles(troubles(log.rows()), dates),
+        *_troubles(troubles(log.rows()), dates, call.absences),
         *_turns(measured.turns, dates),
         *_barge_ins(measured.barge_ins),
         *_repairs(measured),
@@ -116,11 +122,13 @@ def survey_of(log: Log, call: AnyCall, dates: Dates) -> tuple[CallMeasures, list
     return measured, sorted(found, key=lambda problem: (problem.seq, -problem.severity, problem.kind))
 
 
-def _troubles(found: Iterable[Trouble], dates: Dates) -> Iterator[Problem]:
+def _troubles(found: Iterable[Trouble], dates: Dates, absences: Sequence[Absence]) -> Iterator[Problem]:
     for trouble in found:
-        kind = _OF_TROUBLE[trouble.what]
-        severity = 1 if kind == "model_error" and trouble.detail.startswith(BENIGN_CODES) else None
-        stream_ms = ms_of(dates.at_of(trouble.seq))
+        kind, at = _OF_TROUBLE[trouble.what], dates.at_of(trouble.seq)
+        is_benign = kind == "model_error" and trouble.detail.startswith(BENIGN_CODES)
+        came_back = kind == "leg_failed" and any(each.lost_at <= at <= (each.back_at or -1) for each in absences)
+        severity = 1 if is_benign or came_back else None
+        stream_ms = ms_of(at)
         yield _problem(kind, trouble.seq, stream_ms, f"{trouble.what}: {visible(trouble.detail)}", severity)
 
 
@@ -201,6 +209,10 @@ def _call(call: AnyCall, measured: CallMeasures, dates: Dates) -> Iterator[Probl
     if dates.dropped_seq is not None:
         told = f"{ms(measured.dropped_ms)} of the caller were dropped: the model was not ready, and no more is kept"
         yield _problem("dropped_audio", dates.dropped_seq, ms_of(dates.at_of(dates.dropped_seq)), told)
+    for away in call.absences:
+        back = away.back_at is not None
+        told = visible(away_told(away_of(away)))
+        yield _problem("model_away", away.seq, ms_of(away.lost_at), f"the model was away {told}", 2 if back else None)
     if measured.ended is not None and measured.ended not in GOOD_ENDS:
         seq = dates.seqs[-1]
         yield _problem(

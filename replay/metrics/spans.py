@@ -51,7 +51,7 @@ def at_the_ear(item: Item) -> tuple[list[Span], list[Span]]:
 
 def _cut_off_at(item: Item) -> int | None:
     """When a clear cut an item off between two marks. That tells as much as an anchor."""
-    is_between = 0 < item.tail_samples < item.tail_high
+    is_between = 0 < item.tail_samples < item.tail_reach
     return item.ended_at if is_between else None
 
 

@@ -23,7 +23,7 @@ from replay.metrics.measured import Follows, Part
 from replay.metrics.measures import CallMeasures, TurnMeasures, measure
 from replay.sources import open_log
 
-TURN_PARTS: tuple[Part, ...] = ("vad", "respond", "generate", "send", "play")
+TURN_PARTS: tuple[Part, ...] = ("vad", "respond", "generate", "send", "play", "away")
 STOP_PARTS: tuple[Part, ...] = ("detect", "decide", "effective")
 
 
@@ -83,6 +83,11 @@ def known(values: Iterable[int | None]) -> list[int]:
     return [value for value in values if value is not None]
 
 
+def _lengths_away(call: CallMeasures) -> Iterator[int | None]:
+    """Of those times that ended."""
+    return (None if away.to_ms is None else away.to_ms - away.from_ms for away in call.model_away)
+
+
 METRICS = (
     Metric("turn_latency", "turn latency, perceived", _latency()),
     *(Metric(f"turn_{part}", f"  {part}", _latency(part)) for part in TURN_PARTS),
@@ -97,6 +102,7 @@ METRICS = (
     *(Metric(f"stop_{part}", f"  {part}", _stop(part)) for part in STOP_PARTS),
     Metric("talk_over", "both spoke", lambda call: [each.ms for each in call.talk_overs]),
     Metric("dead_air", "neither spoke", lambda call: [each.ms for each in call.silences]),
+    Metric("model_away", "the model was away", lambda call: known(_lengths_away(call))),
     Metric("underrun", "underrun", lambda call: [each.ms for each in call.underruns]),
     Metric("doubt", "doubt of what was heard", lambda call: [each.doubt_ms for each in call.repairs]),
     Metric("round_trip", "round trip to Twilio", lambda call: [each.ms for each in call.line.round_trips]),

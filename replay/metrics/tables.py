@@ -126,12 +126,14 @@ def _worst_lines(logs: Sequence[MeasuredLog], names: Names) -> Iterator[Line]:
 
 
 def turn_lines(logs: Sequence[MeasuredLog], names: Names) -> Iterator[Line]:
-    """Every turn that answered a caller, the longest wait first."""
-    heads = "".join(part.rjust(_NUMBER) for part in TURN_PARTS)
+    """Every turn that answered a caller, the longest wait first. Of a model that was lost only where one was."""
+    turns = worst_turns(logs)
+    shown = [part for part in TURN_PARTS if part != "away" or any(part in each.turn.parts for each in turns)]
+    heads = "".join(part.rjust(_NUMBER) for part in shown)
     yield line((f"{'latency':>{_NUMBER}}{heads}  {'outcome':<11} turn  call", "dim"))
-    for each in worst_turns(logs):
+    for each in turns:
         turn = each.turn
-        parts = "".join(_right(turn.parts.get(part)) for part in TURN_PARTS)
+        parts = "".join(_right(turn.parts.get(part)) for part in shown)
         yield line(_latency(each.latency_ms), f"{parts}  {turn.outcome:<11} {turn.number:>4}  {names.of(each.log)}")
 
 

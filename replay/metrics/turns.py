@@ -3,7 +3,8 @@
 A wait is a chain of dates in stream time, each the moment at which something was known here, but for its two ends:
 the caller's last speech and the first sample at the ear are Twilio's own. A part is a link of the chain. The ends are
 known to a frame, no better, so a date may seem to lie outside them; it then counts as the end. So no part is negative,
-and all parts add up to the whole.
+and all parts add up to the whole. Time in which the model was lost is taken out of whatever part it fell into, and is
+one of its own.
 """
 
 from collections.abc import Sequence
@@ -17,19 +18,34 @@ from replay.metrics.dates import Dates, Due, ResponseDates, ToolDates
 from replay.metrics.measured import Outcome, Part, Tool, TurnMeasures
 
 Links = list[tuple[Part, int | None]]
+Times = Sequence[tuple[int, int]]
 
 
-def chain(begin: int, links: Links, end: tuple[Part, int]) -> tuple[int, dict[Part, int]]:
+def chain(begin: int, links: Links, end: tuple[Part, int], away: Times = ()) -> tuple[int, dict[Part, int]]:
     """From stream sample `begin` to the date of `end`: the whole in ms, and its parts. A link that nobody dated is in
-    the one after it."""
+    the one after it. `away`: from when to when, in ms, the model was lost."""
     parts: dict[Part, int] = {}
     begin_ms, last_ms = ms_of(begin), max(ms_of(begin), ms_of(end[1]))
     at_ms = begin_ms
     for part, date in [*links, end]:
         if date is not None:
             next_ms = max(at_ms, min(ms_of(date), last_ms))
-            parts[part], at_ms = next_ms - at_ms, next_ms
+            lost_ms = overlap(away, at_ms, next_ms)
+            if lost_ms:
+                parts["away"] = parts.get("away", 0) + lost_ms
+            parts[part], at_ms = next_ms - at_ms - lost_ms, next_ms
     return last_ms - begin_ms, parts
+
+
+def overlap(times: Times, begin: int, end: int) -> int:
+    """How much of [begin, end) is within some of `times`."""
+    return sum(max(0, min(end, to) - max(begin, since)) for since, to in times)
+
+
+def times_away(call: AnyCall, dates: Dates) -> list[tuple[int, int]]:
+    """From when to when the model was lost, in ms."""
+    ends_at = dates.ats[-1] if dates.ats else 0
+    return [(ms_of(each.lost_at), ms_of(ends_at if each.back_at is None else each.back_at)) for each in call.absences]
 
 
 class TurnMeasurer:
@@ -41,6 +57,7 @@ class TurnMeasurer:
         self._dates = dates
         self._turns = turns
         self._numbers = {turn.item_id: number for number, turn in enumerate(turns, 1)}
+        self._away = times_away(call, dates)
         self._ending: Outcome = "call_ended" if call.ended else "log_ended"
         self._answers: dict[str, list[Response]] = {}
         for response_id, made in dates.responses.items():
@@ -114,7 +131,7 @@ class TurnMeasurer:
         end: tuple[Part, int] = ("play", item.started_at)
         if due.follows == "item":
             return chain(begin, [], end)[0], {}
-        return chain(begin, [*links, ("generate", dates.audio_at), ("send", dates.sent_at)], end)
+        return chain(begin, [*links, ("generate", dates.audio_at), ("send", dates.sent_at)], end, self._away)
 
     def _beginning(self, due: Due, made: ResponseDates) -> tuple[int | None, Links]:
         """Where a wait begins, and the links up to the response."""
@@ -127,9 +144,9 @@ class TurnMeasurer:
                 return 0, [("ready", self._dates.ready_at), created]
             case "tool":
                 return self._dates.tools[due.item_id].done_at, [("tool", made.asked_at), created]
-            case "item":
+            case "item" | "lost":
                 before = self._items[due.item_id]
-                return before.ear_at(before.heard_samples, is_end=True) if before.heard_samples else None, []
+                return before.ear_at(before.heard_samples, is_end=True) if before.heard_samples else None, [created]
             case _:
                 return made.created_at, []
 

@@ -11,13 +11,13 @@ program is the same if its version is, and the frame of its pages: whoever works
 The pages hold what people said, as the logs do: folder and files are readable for their owner only.
 """
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from engine import __version__
+from engine.log.folder import private
 from replay.goldens.golden import AUDIO_SUFFIX
 from replay.site.row import Row, readable
 from replay.view.page import frame
@@ -125,6 +125,6 @@ def stamp(log: Path) -> list[int]:
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, for its owner's eyes."""
     part = path.with_name(f".{path.name}.part")
-    with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    with open(part, "wb", opener=private) as file:
         file.write(content)
     part.replace(path)

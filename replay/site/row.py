@@ -16,8 +16,8 @@ from replay.view.facts import Piece
 from replay.view.page import Made
 
 METRICS_SHOWN = (
-    *("turn_latency", "turn_vad", "turn_respond", "turn_generate", "turn_send", "turn_play"),
-    *("stop", "talk_over", "dead_air", "underrun", "doubt"),
+    *("turn_latency", "turn_vad", "turn_respond", "turn_generate", "turn_send", "turn_play", "turn_away"),
+    *("stop", "talk_over", "dead_air", "model_away", "underrun", "doubt"),
 )
 """By their keys in `replay.metrics.stats.METRICS`."""
 SEVERITIES = (3, 2, 1)
@@ -123,5 +123,8 @@ def _values(measured: CallMeasures) -> dict[str, list[Value]]:
         ("underrun", measured.underruns),
     ):
         found[key] = [(each.ms, each.at_ms) for each in stretches]
+    found["model_away"] = [
+        (each.to_ms - each.from_ms, each.from_ms) for each in measured.model_away if each.to_ms is not None
+    ]
     found["doubt"] = [(each.doubt_ms, each.at_ms) for each in measured.repairs]
     return found

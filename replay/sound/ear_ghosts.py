@@ -76,14 +76,15 @@ def _sent(wire: Wire, placed: list[Placed]) -> Iterator[_Piece]:
 
 
 def _unsent(wire: Wire, placed: list[Placed]) -> Iterator[_Piece]:
-    """What came from the model and was never sent, with the time at which it would have arrived at Twilio."""
+    """What came from the model and was never sent, with the time at which it would have arrived at Twilio. Of our own
+    words, one that was not wanted any more is nobody's loss."""
     was_sent: dict[str, bytearray] = {}
     for delta in wire.deltas.values():
         was_sent.setdefault(delta.item_id, bytearray()).extend(bytes(len(delta.audio)))
     for sent, _, _ in placed:
         if sent.item_id:
             was_sent[sent.item_id][sent.begin : sent.begin + len(sent.audio)] = b"\1" * len(sent.audio)
-    for delta in wire.deltas.values():
+    for delta in [delta for delta in wire.deltas.values() if delta.response_id]:
         at = wire.arrival(delta.when).latest // NS_PER_SAMPLE
         for begin, end in _zeros(was_sent[delta.item_id], delta.begin, delta.begin + len(delta.audio)):
             audio = delta.audio[begin - delta.begin : end - delta.begin]

@@ -5,7 +5,8 @@ depend on what this version would decide. They are told to an observer of their 
 of marks, echoes and clears all that the live one knew, and goes on where the core stops listening: when a call is being
 ended Twilio still plays, until its socket closes.
 
-A log of ours names the audio that was sent. In that of another bridge it is known by its bytes
+A log of ours names the audio that was sent: the model's, or our own, which the caller is told while the model is away.
+In that of another bridge it is known by its bytes
 (`engine.core.provenance`), and marks that have the same name are told apart by their order.
 """
 
@@ -23,6 +24,7 @@ from engine.core.call import CHANNELS, ENCODING, SAMPLE_RATE
 from engine.core.commands import ClearPlayout, PlaceMark, PlayAudio
 from engine.core.conversation import Item
 from engine.core.hearing import Hearing
+from engine.core.names import Names
 from engine.core.playout import Playout
 from engine.core.provenance import Provenance
 from engine.core.session import PCMU
@@ -43,7 +45,7 @@ class When(NamedTuple):
 
 
 class Delta(NamedTuple):
-    """Audio of an item, as it came from the model: from sample `begin` of the item on."""
+    """Audio of an item, as it came: from sample `begin` of the item on. Of no response, it is not the model's."""
 
     when: When
     response_id: str
@@ -108,6 +110,7 @@ class Wire:
         self._format = PCMU
         """Of the model's audio. In any other it cannot be told what of it was sent."""
         self._items: dict[str, Item] = {}
+        self._names = Names()
         self._provenance = Provenance()
         self._probes: dict[str, int] = {}
         """Marks that had nothing to wait for and have not come back, with the time they were sent."""
@@ -133,6 +136,9 @@ class Wire:
             self._format = (said and said.output_format) or self._format
         elif entry.type == "leg.closed":
             self._closed(wire_engine.decode(entry.body)[1])
+        elif entry.type == "word.loaded" and entry.audio:
+            # Named as the core names it: one that it did not play has a name, too.
+            self.deltas[entry.seq] = Delta(self.last, "", self._names.word(), 0, entry.audio)
 
     def arrival(self, when: When) -> Span:
         """When what was sent then arrived at Twilio, in nanoseconds of the stream, if it was about as quick as anything

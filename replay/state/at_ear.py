@@ -42,15 +42,17 @@ def at_ear_now(call: AnyCall) -> list[AtEar]:
     if call.how_ended is not None:
         return []
     hearing = call.hearing
-    now = hearing.stream.peek(call.at_ns)
-    return [each for playout in (*hearing.flushing, hearing.playout) for each in _at_ear(call, playout, now)]
+    now, latest = hearing.stream.peek(call.at_ns), hearing.stream.latest(call.at_ns)
+    return [each for playout in (*hearing.flushing, hearing.playout) for each in _at_ear(call, playout, now, latest)]
 
 
-def _at_ear(call: AnyCall, playout: Playout, now: int) -> list[AtEar]:
+def _at_ear(call: AnyCall, playout: Playout, now: int, latest: int) -> list[AtEar]:
     if playout.flush is None:
-        ear = playout.position(now), playout.proven, playout.next_mark()
+        position = playout.position(now)
+        low, high = playout.bounds(latest)
+        ear = position, low, max(high, position)
     else:
-        judged = playout.judge(now)
+        judged = playout.judge(now, latest)
         ear = judged.position, judged.low, judged.high
     return [_of_item(call, item, playout, ear) for item in playout.items()]
 

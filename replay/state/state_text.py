@@ -29,12 +29,14 @@ INLINE_MAX = 3
 """Fields of an object that stands in the row of the one that holds it."""
 _TABLES = frozenset({"asked", "found", "marks", "open", "owed", "probes", "rates", "responses"})
 _WAITING = frozenset({"marks", "probes"})
-_DATES = frozenset({"at", "newest", "shown", "earliest", "latest", "stream_begin"})
+_DATES = frozenset(
+    {"at", "newest", "shown", "earliest", "latest", "effective_max", "line_max", "line_min", "stream_begin"}
+)
 _LENGTHS = frozenset(
     {
         *("appended", "before_max", "before_min", "begin", "begun", "dense", "end", "input_begin", "jitter", "lag"),
         *("marked", "position", "proven", "round_trip", "sent", "shift", "slack_max", "slack_min", "sparse"),
-        *("tail_high", "tail_low"),
+        *("tail_high", "tail_low", "tail_reach"),
     }
 )
 """Fields that are counted in samples, beside those whose names say so; and what tables and lists hold."""
@@ -103,14 +105,15 @@ def _conversation(found: StateAt) -> Iterator[Line]:
     for pointer in conversation["order"]:
         item = conversation["items"][pointer.removeprefix("-> ")]
         yield _item_line(item, turns.get(item["item_id"]))
-        yield line((f"{visible(item['item_id'])}: {_fields_of(item)}", "dim"), label=" " * 23)
+        yield line((f"{visible(item['item_id'])}: {_fields_of(item, conversation['session'])}", "dim"), label=" " * 23)
 
 
-def _fields_of(item: JsonObject) -> str:
+def _fields_of(item: JsonObject, session: int) -> str:
+    """All that is not empty. Nearly all items are of the session that there is."""
     told = [
         _named((name,), value, item)
         for name, value in item.items()
-        if name not in _SAID_OF_ITEM and not _is_empty(value)
+        if name not in _SAID_OF_ITEM and not _is_empty(value) and (name, value) != ("session", session)
     ]
     alignment = item["alignment"]
     if alignment is not None:

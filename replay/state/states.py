@@ -41,14 +41,24 @@ HOMES: dict[type, frozenset[str]] = {
 }
 """What more than one object holds, and whose field it stands in. Any other field that leads to it only points."""
 LEFT_OUT: dict[str, frozenset[str]] = {
+    "ModelSession": frozenset({"recent", "recent_samples"}),
+    "Dialogue": frozenset({"_errors"}),
     "Overhearing": frozenset({"marks", "echoes", "_awaited"}),
     "Provenance": frozenset({"_of_item", "_of_entry"}),
 }
-"""Of another bridge's call: all marks that ever were, and tables to find things by."""
+"""The caller's last ten seconds, frame by frame; the call's errors, which it has itself. Of another bridge's call: all
+marks that ever were, and tables to find things by."""
 PROPERTIES: dict[str, tuple[str, ...]] = {"Item": ("heard_samples", "heard_samples_min", "heard_samples_max")}
 """What an object says of itself beyond its fields, and a reader would have to add up."""
 CLOCKS = frozenset(
-    {("call", "at_ns"), ("call", "heard_caller_ns"), ("call", "seq"), ("hearing", "stream"), ("session", "input")}
+    {
+        ("call", "at_ns"),
+        ("call", "heard_caller_ns"),
+        ("call", "seq"),
+        ("bounds", "paid_ns"),
+        ("hearing", "stream"),
+        ("session", "input"),
+    }
 )
 """What every frame of the caller moves, as beginnings of paths."""
 LEGS = ("caller", "model")
@@ -117,7 +127,7 @@ class States:
             parts["overhearing"] = {name: data for name, data in parts["overhearing"].items() if name != "hearing"}
         return {
             "call": {name: data for name, data in held.items() if name not in (*parts, *LEGS, "settings")},
-            "legs": {name: held[name] for name in LEGS},
+            "legs": {name: _copy(getattr(self._call, name)) for name in LEGS},
             **{name: data for name, data in parts.items() if data},
             "settings": held["settings"],
         }

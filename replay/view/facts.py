@@ -18,7 +18,7 @@ from replay.metrics.problems import Problem
 from replay.repairs import told_in
 from replay.rows import Log
 from replay.runner import Result
-from replay.spoken import doubt, how_far, how_heard, how_much, places, unit
+from replay.spoken import OURS, doubt, how_far, how_heard, how_much, is_ours, places, unit
 from replay.view.lanes import Places, interruption
 
 HEARD, PARTLY, UNHEARD = "heard", "partly", "unheard"
@@ -51,6 +51,7 @@ def facts(
         "divergence": divergence_data(result.divergence),
         "turns": [_turn(number, turn, by_item[turn.item_id], ear) for number, turn in enumerate(report.turns, 1)],
         "interruptions": _interruptions(log, result, measured, turns, ear),
+        "model_away": msgspec.to_builtins(report.model_away),
         "problems": [msgspec.to_builtins(problem) for problem in problems],
     }
 
@@ -89,7 +90,9 @@ def _turn(number: int, turn: Turn, measures: TurnMeasures, ear: Places) -> dict[
 
 
 def _notes(turn: Turn) -> Iterator[str]:
-    """What `replay` says of a turn that was not heard to its end."""
+    """What `replay` says of a turn that was not heard to its end, or that no model made."""
+    if is_ours(turn):
+        yield OURS
     if turn.speaker == "caller" or (turn.heard_ms >= turn.generated_ms and not turn.interrupted):
         return
     if turn.heard_max_ms == 0:

@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 
 from engine.core import AnyCall
-from replay.state.states import Change, Key, States, changes
+from replay.state.states import CLOCKS, Change, Key, States, changes
 from replay.walk import Moment
 
-CLOCKS = (("call", "at_ns"), ("call", "heard_caller_ns"), ("call", "seq"), ("hearing", "stream"), ("session", "input"))
 _GONE: tuple[()] = ()
 
 

@@ -10,7 +10,7 @@ const ROW_HEIGHT = 22;
 /** Bars that may run at once. */
 const LOOK_BACK = 40;
 const LANES = ["caller", "bridge", "model"];
-const BARS = new Set(["audio", "generated", "played", "echoes", "words"]);
+const BARS = new Set(["audio", "generated", "played", "echoes", "words", "restored"]);
 
 export class Ladder {
   /**
@@ -73,6 +73,7 @@ function rungOf(rungs, seq, flow) {
 function flowOf({ kind, type }) {
   if (type.includes("transcript")) return "words";
   if (type.endsWith("audio.delta")) return "generated";
+  if (/^conversation\.item\.(create|created|added|done)$/.test(type)) return "restored";
   if (type === "mark") return kind === "input" ? "echoes" : "played";
   return type === "media" && kind === "command" ? "played" : "audio";
 }
@@ -85,9 +86,10 @@ function row(rung) {
   const shape = BARS.has(rung.kind) ? "flow" : "single";
   const arrow = h("span", { class: `arrow ${way} ${leg} ${shape}` });
   const ends = way === "note" ? "bridge" : `${rung.source} to ${rung.target}`;
+  const look = `rung ${rung.kind}${rung.is_away ? " away" : ""}`;
   return h(
     "div",
-    { class: `rung ${rung.kind}`, "aria-label": `${clock(rung.stream_ms)}, ${ends}: ${rung.label} ${rung.detail}` },
+    { class: look, "aria-label": `${clock(rung.stream_ms)}, ${ends}: ${rung.label} ${rung.detail}` },
     h("span", { class: "time" }, clock(rung.stream_ms)),
     h("span", { class: "lanes" }, h("b"), h("b"), h("b"), arrow),
     h(

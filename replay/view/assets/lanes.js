@@ -12,7 +12,10 @@ import { WAVE_HEIGHT, drawWaves } from "./waves.js";
 const WORDS_SCALE = 90;
 const TICKS_MS = [100, 200, 500, 1000, 2000, 5000, 10000, 15000, 30000, 60000, 120000, 300000, 600000];
 const TICK_PIXELS = 90;
-const PARTS = ["vad", "respond", "generate", "send", "play"];
+/** Between the ruler and the caller's words. */
+const AWAY_TOP = 18;
+/** Pixels from which on a time without the model is named. */
+const AWAY_MIN = 70;
 
 /**
  * @param {Paint} paint
@@ -22,6 +25,7 @@ const PARTS = ["vad", "respond", "generate", "send", "play"];
 export function drawLanes(paint, view, call) {
   paint.begin(view.width, HEIGHT);
   drawRuler(paint, view);
+  for (const away of call.away) drawAway(paint, view, away, call.endsMs);
   for (const turn of call.turns) drawBands(paint, view, turn);
   drawWaves(paint, view, call.peaks, WAVES_MIDDLE);
   for (const turn of call.turns) drawTurn(paint, view, turn);
@@ -43,6 +47,28 @@ function drawRuler(paint, view) {
     paint.line("line", 1, x, 14, x, HEIGHT);
     paint.text(clock(at).slice(0, digits), x + 4, 11, "dim", { size: 11 });
   }
+}
+
+/**
+ * Behind all: when the model was lost, to the end if it did not come back.
+ * @param {Paint} paint
+ * @param {Viewport} view
+ * @param {any} away
+ * @param {number} endsMs
+ */
+function drawAway(paint, view, away, endsMs) {
+  const [from, to] = [away.from_ms, away.to_ms ?? endsMs];
+  if (to < view.fromMs || from > view.toMs) return;
+  const [x, end] = [Math.max(view.x(from), -10), Math.min(view.x(to), view.width + 10)];
+  const [top, height] = LANES.waves;
+  paint.box(x, top, Math.max(1, end - x), height, "warn-band");
+  paint.hatch(x, top, end - x, height, "faint");
+  paint.box(x, AWAY_TOP, Math.max(1, end - x), 3, "warn");
+  const how = away.to_ms === null ? "lost, and did not come back" : `lost for ${ms(to - from)}`;
+  const left = Math.max(0, x) + 3;
+  if (end - left > AWAY_MIN) paint.text(`model ${how}`, left, top + 8, "warn", { size: 11, most: end - left - 3 });
+  const told = `the model was ${how}: ${away.reason}; dials ${away.dials}, items restored ${away.restored}`;
+  paint.spot({ x, y: AWAY_TOP - 2, width: Math.max(6, end - x), height: 16, ms: from, seq: away.seq, text: told });
 }
 
 /**
@@ -139,21 +165,21 @@ function drawLatency(paint, view, turn) {
   const begin = turn.start_ms - turn.latency_ms;
   const [x, end] = [view.x(begin), view.x(turn.start_ms)];
   let at = begin;
-  for (const part of PARTS) {
-    const length = turn.parts[part] || 0;
+  const parts = /** @type {[string, number][]} */ (Object.entries(turn.parts));
+  for (const [part, length] of parts) {
     paint.box(view.x(at), y - 3, (length * view.scale) / 1000, 6, `part-${part}`);
     at += length;
   }
   const label = ms(turn.latency_ms);
   const left = Math.max(0, x) + 2;
   if (end - left > 44) paint.text(label, left, y - 10, "ink", { size: 11, most: end - left });
-  const parts = PARTS.filter((part) => turn.parts[part]).map((part) => `${part} ${turn.parts[part]}`);
+  const told = parts.filter(([, length]) => length).map(([part, length]) => `${part} ${length}`);
   paint.spot({
     x,
     y: y - 8,
     width: end - x,
     height: 16,
     ms: begin,
-    text: `turn ${turn.number} let wait ${label}: ${parts.join(", ")}`,
+    text: `turn ${turn.number} let wait ${label}: ${told.join(", ")}`,
   });
 }

@@ -5,7 +5,9 @@ import { Entries } from "./entries.js";
 
 /** Rungs of the ladder that are not folded: what tells something. */
 const TELLING = new Set(["frame", "note", "trouble"]);
-const RUNG = ["seq", "last_seq", "stream_ms", "source", "target", "label", "detail", "count", "kind"];
+const RUNG = [
+  ...["seq", "last_seq", "stream_ms", "source", "target", "label", "detail", "count", "kind", "last_ms", "is_away"],
+];
 
 /**
  * Everything but states and sound, which are unpacked when they are needed.
@@ -28,6 +30,7 @@ export async function load() {
     telling: telling(entries, rungs),
     turns: withRoom(facts.turns.map(turnOf)),
     interruptions: facts.interruptions.map(cutOf),
+    away: facts.model_away,
     marks: marks.map((/** @type {any[]} */ mark) => markOf(mark, msOf)),
     problems: problemsOf(facts, entries.count ? msOf : () => 0),
     peaks: {

@@ -6,7 +6,8 @@ import { colour } from "./theme.js";
 
 const COLOURS = [
   ...["ink", "dim", "faint", "line", "caller", "ear", "ghost", "bad", "warn", "accent", "page"],
-  ...["caller-band", "ear-band", "ghost-band", "part-vad", "part-respond", "part-generate", "part-send", "part-play"],
+  ...["caller-band", "ear-band", "ghost-band", "warn-band"],
+  ...["part-vad", "part-away", "part-respond", "part-generate", "part-send", "part-play"],
 ];
 
 export class Paint {

@@ -108,7 +108,9 @@ export class Timeline {
     if (!spot) return;
     this._tip.textContent = spot.text;
     const left = Math.min(Math.max(0, x + 12), this.view.width - this._tip.offsetWidth - 4);
-    this._tip.style.transform = `translate(${Math.max(0, left)}px, ${spot.y - this._tip.offsetHeight - 4}px)`;
+    const above = spot.y - this._tip.offsetHeight - 4;
+    const top = above < 0 ? spot.y + spot.height + 4 : above;
+    this._tip.style.transform = `translate(${Math.max(0, left)}px, ${top}px)`;
   }
 }
 

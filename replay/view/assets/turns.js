@@ -9,6 +9,7 @@ export const PARTS = {
   ready: "the model was not ready",
   tool: "a function ran",
   vad: "until the end of speech was noticed",
+  away: "the model was lost",
   respond: "until the response began",
   generate: "until its first audio",
   send: "until it was sent",
@@ -20,6 +21,7 @@ const SINCE = {
   greeting: "from the start of the stream",
   tool: "after a function call",
   item: "after the item before",
+  lost: "after what was lost",
   nothing: "",
 };
 

@@ -1,0 +1,1 @@
+"""A call without its people: what may stay of it, how the rest is replaced, and the copy that a stranger may have."""
