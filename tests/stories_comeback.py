@@ -3,19 +3,18 @@
 import msgspec
 
 from engine.core.audio import SAMPLES_PER_MS
-from engine.sim.bakery import bakery
 from engine.sim.ruler import ruler
 from engine.sim.scenario import Dial, Drop
 from engine.sim.speech import load
-from tests.stories_told import FIRST, SECOND, Stories, Told, call, hangs_up, interrupts, ms, says, tells
+from tests.stories_calls import from_the_order_on
+from tests.stories_told import FIRST, FIRST_AND_MORE, SECOND, Stories, Told, call, hangs_up, interrupts, ms, says, tells
 
 STORIES: Stories = {}
 LINE, ANSWER = says(0, 2_000), says(1, 700, "Good.")
 WORD = ruler(9, 400)
 SHORT = call(LINE, ANSWER, cues=(interrupts(0, 1_000), hangs_up(1, 500)))
-BAKERY = bakery()
-OFFER_IS_CUT_MS = 17_000
-"""The caller has talked over the offer of a discount, and the answer to that is on its way."""
+ANSWER_PLAYS_MS = 10_900
+"""The caller has talked over the offer of a discount, and hears the answer to that."""
 
 
 @tells(STORIES, call(LINE, drops=(Drop("model", 1_500),), ends_ms=5_000))
@@ -29,25 +28,18 @@ def the_model_leg_drops_in_mid_sentence(told: Told) -> None:
     told.ends("stop")
 
 
-@tells(STORIES, msgspec.structs.replace(BAKERY, drops=(Drop("model", OFFER_IS_CUT_MS),)))
+@tells(STORIES, msgspec.structs.replace(from_the_order_on(), drops=(Drop("model", ANSWER_PLAYS_MS),)))
 def a_new_session_is_told_what_the_caller_heard(told: Told) -> None:
     """In real speech: of the offer, which the caller talked over, the new session is told the words that were heard."""
     told.is_interrupted(times=1)
-    told.truncates("item_reply002_2")
-    greeting, total, discount = load("bakery_greeting"), load("bakery_total"), load("bakery_discount")
+    told.truncates(FIRST_AND_MORE)
+    total = load("bakery_total")
     price, offer = total.split(next(number for number, word in enumerate(total.words) if word.w == "We"))
-    heard = told.turn("item_reply002_2").heard_text
+    heard = told.turn(FIRST_AND_MORE).heard_text
     assert 0 < len(heard) < len(offer.text)
     assert offer.text.startswith(heard)
     said = [turn.generated_text for turn in told.report.turns if turn.speaker == "caller"]
-    assert told.restored() == [
-        ("assistant", greeting.text),
-        ("user", said[0]),
-        ("assistant", price.text),
-        ("assistant", heard),
-        ("user", said[1]),
-        ("assistant", discount.text),
-    ]
+    assert told.restored() == [("user", said[0]), ("assistant", price.text), ("assistant", heard), ("user", said[1])]
     told.ends("stop")
 
 

@@ -41,30 +41,33 @@ def ladder(path: Path, begin: str, end: str) -> list[str]:
 
 class TestTheLadder:
     def test_a_loss_breaks_the_lane_of_the_model_until_there_is_a_socket(self) -> None:
-        assert ladder(TOLD, "seq:2321", "seq:2363") == [
-            "   2321   0:16.960          │       [ leg.closed model, no code, the connection broke off ]        ╎",
-            "   2322   0:16.960          │                   [ dial_model gpt-realtime-2.1 ]                    ╎",
-            "   2323   0:16.977  +0.017  │═ media x 7 ═════════════════════▶│ 0.14 s, not passed on             ╎",
-            "   2327   0:17.043  +0.066  │═ mark ══════════════════════════▶│ mark-117: played                  ╎",
-            "   2331   0:17.110  +0.067  │                        [ leg.opened model ]                          │",
-            "   2332   0:17.115  +0.005  │═ media x 8 ═════════════════════▶│ 0.16 s, not passed on             │",
-            "   2335   0:17.152  +0.037  │                                  │◀─ session.created ────────────────│",
-            '   2336   0:17.152          │ {"type":"session.update","event_…│─ session.update ─────────────────▶│',
-            "   2337   0:17.155  +0.003  │═ mark ══════════════════════════▶│ mark-118: played                  │",
-            "   2343   0:17.250  +0.095  │ audio/pcmu in, audio/pcmu out, i…│◀─ session.updated ────────────────│",
-            '   2344   0:17.250          │ "Good morning, this is the corne…│─ item.create ────────────────────▶│',
-            '   2345   0:17.250          │ "Two croissants and a baguette, …│─ item.create ────────────────────▶│',
-            '   2346   0:17.250          │ "That will be $9.05. Cash or cre…│─ item.create ────────────────────▶│',
-            '   2347   0:17.250          │ "We also have a store", item_rep…│─ item.create ────────────────────▶│',
-            '   2348   0:17.250          │ "Wait, what discount?", item_cal…│─ item.create ────────────────────▶│',
-            "   2349   0:17.250          │ 0.30 s, 0.30 s of it had waited  │═ append x 15 ════════════════════▶│",
+        assert ladder(TOLD, "seq:1369", "seq:1396") == [
+            "   1369   0:10.860          │       [ leg.closed model, no code, the connection broke off ]        ╎",
+            "   1370   0:10.860          │                   [ dial_model gpt-realtime-2.1 ]                    ╎",
+            "   1371   0:10.860          │═ media x 8 ═════════════════════▶│ 0.16 s, not passed on             ╎",
+            "   1373   0:10.890  +0.030  │═ mark x 3 ══════════════════════▶│ mark-49 to mark-51: played        ╎",
+            "   1382   0:11.010  +0.120  │                        [ leg.opened model ]                          │",
+            "   1383   0:11.010          │═ mark ══════════════════════════▶│ mark-52: played                   │",
+            "   1384   0:11.020  +0.010  │═ media x 4 ═════════════════════▶│ 0.08 s, not passed on             │",
+            "   1385   0:11.035  +0.015  │                                  │◀─ session.created ────────────────│",
+            '   1386   0:11.035          │ {"type":"session.update","event_…│─ session.update ─────────────────▶│',
+            "   1388   0:11.050  +0.015  │═ mark ══════════════════════════▶│ mark-53: played                   │",
+            "   1391   0:11.085  +0.035  │ audio/pcmu in, audio/pcmu out, i…│◀─ session.updated ────────────────│",
+            '   1392   0:11.085          │ "Two croissants and a baguette, …│─ item.create ────────────────────▶│',
+            '   1393   0:11.085          │ "That will be $9.05. Cash or cre…│─ item.create ────────────────────▶│',
+            '   1394   0:11.085          │ "We also have a store", item_rep…│─ item.create ────────────────────▶│',
+            '   1395   0:11.085          │ "Wait, what discount?", item_cal…│─ item.create ────────────────────▶│',
+            "   1396   0:11.085          │ 0.24 s, 0.24 s of it had waited  │═ append x 12 ════════════════════▶│",
         ]
 
     def test_an_item_that_is_restored_later_stands_where_it_is(self) -> None:
-        """It was still playing when the others were."""
-        made = [rung.stream_ms for rung in rungs(read_golden(TOLD)) if rung.label == "item.create"]
-        assert made == [17_250] * 5 + [21_253]
-        assert [rung.seq for rung in rungs(read_golden(TOLD))] == sorted(rung.seq for rung in rungs(read_golden(TOLD)))
+        """It was still playing when the session was ready."""
+        (restored,) = [rung for rung in rungs(read_golden(DROPS)) if rung.label == "item.create"]
+        (ready,) = [rung.stream_ms for rung in rungs(read_golden(DROPS)) if rung.label == "session.updated"][1:]
+        assert (ready < restored.stream_ms, restored.stream_ms) == (True, 2_605)
+        assert [rung.seq for rung in rungs(read_golden(DROPS))] == sorted(
+            rung.seq for rung in rungs(read_golden(DROPS))
+        )
 
     def test_many_restored_items_are_one_bar_and_so_is_the_models_word_that_it_has_them(self) -> None:
         made = [rung for rung in rungs(log_of(many_items().entries)) if rung.kind == "restored"]
@@ -134,8 +137,8 @@ class TestTheReport:
         shown = run(TOLD)
         assert (
             "\nTrouble\n"
-            "  0:16.960  entry 2321   model away: for 290 ms: the model's socket closed (None): "
-            "the connection broke off; 1 dial, 6 items restored\n" in shown
+            "  0:10.860  entry 1369   model away: for 225 ms: the model's socket closed (None): "
+            "the connection broke off; 1 dial, 4 items restored\n" in shown
         )
 
 

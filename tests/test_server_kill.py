@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.soak.kills import kill_all
 
-KILLS = 10
+KILLS = 6
 CALLS = 4
 
 

@@ -226,8 +226,8 @@ class Playout(msgspec.Struct, eq=False):
                 piece.begin = end
 
     def _pace(self, echo: Echo) -> None:
-        """Whether playing has paused since the last echo: then this one is later than it could be else. It can be a mark
-        that came late itself, in the middle of a pause; so the next echo is not held against it."""
+        """Whether playing has paused since the last echo: then this one is later than it could be else. It can be a
+        mark that came late itself, in the middle of a pause; so the next echo is not held against it."""
         line_max = echo.sure.latest - echo.position
         if self.line_max is None:
             self.line_max = line_max

@@ -1,5 +1,6 @@
 """One seed: run it, judge it, and keep what is worth a look."""
 
+import gc
 import os
 from contextlib import redirect_stderr
 from io import StringIO
@@ -26,6 +27,7 @@ class Judged(msgspec.Struct):
 
 def run(plan: RunPlan, calls_dir: Path) -> Judged:
     """Run and judge. The logs stay in `calls_dir`."""
+    gc.collect()  # what somebody left before is not this run's
     before = open_descriptors()
     said = StringIO()
     with redirect_stderr(said):
