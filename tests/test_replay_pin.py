@@ -124,13 +124,13 @@ class TestAPartOfACall:
         assert (made.left_out, made.entries) == (0, made.of_entries)
 
     def test_what_was_said_before_the_model_was_lost_may_be_left_out_once_it_is_back(self, tmp_path: Path) -> None:
-        """The next session was told of six items. Those that were not said it is not told of, and all else is the
+        """The next session was told of four items. Those that were not said it is not told of, and all else is the
         same; but where the point is before, it must be told what it was told."""
-        done = run(TOLD, "--from", "17.5s", "-o", tmp_path / "a.jsonl")
-        assert "  without the first 4 turns: from 0:17.500 on the same is decided\n" in done.stdout
+        done = run(TOLD, "--from", "11.3s", "-o", tmp_path / "a.jsonl")
+        assert "  without the first 4 turns: from 0:11.300 on the same is decided\n" in done.stdout
         logs = read_golden(TOLD), read_golden(tmp_path / "a.jsonl")
-        assert [replay(log).report.model_away[0].restored for log in logs] == [6, 2]
-        assert pin(logs[0], wish(begin="16s")).left_out == 0
+        assert [replay(log).report.model_away[0].restored for log in logs] == [4, 0]
+        assert pin(logs[0], wish(begin="10s")).left_out == 0
 
     def test_the_word_that_the_caller_was_told_meanwhile_is_left_out_with_its_sound(self, tmp_path: Path) -> None:
         done = run(WORD, "--from", "6s", "-o", tmp_path / "a.jsonl")

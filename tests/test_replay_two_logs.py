@@ -145,7 +145,7 @@ same: every command is the one that was recorded
         assert (done.exit_code, done.stderr) == (1, "")
         assert "\n  recorded  command engine dial_model " in done.stdout
         assert "\n  replayed  nothing\n" in done.stdout
-        assert "\n  model conversation.item.create                              6\n" in done.stdout
+        assert "\n  model conversation.item.create                              4\n" in done.stdout
 
     def test_json_has_the_core_before_it_whole(self, tmp_path: Path) -> None:
         path = write_story(tmp_path / "spoilt.jsonl", SPOILT)
