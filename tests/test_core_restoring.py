@@ -195,7 +195,8 @@ def test_what_is_kept_of_the_caller_is_bounded_whatever_the_frames_say() -> None
     assert len(harness.call.session.recent) == 1_000
 
 
-def test_a_turn_that_began_too_long_ago_is_heard_again_in_part_and_stays_a_turn() -> None:
+def test_a_turn_that_began_too_long_ago_is_told_as_far_as_it_is_known_and_answered() -> None:
+    """What is left of its audio may be nothing but silence, so nothing may come of that."""
     harness = in_call(CallSettings(limits=Limits(pending_audio_ms_max=1_000)))
     harness.model(build.speech_started(0, "item_u1"))
     harness.run(4_000)
@@ -206,15 +207,120 @@ def test_a_turn_that_began_too_long_ago_is_heard_again_in_part_and_stays_a_turn(
     harness.take("nothing")
     harness.model(build.session_updated())
     told = harness.take("nothing")
-    assert told[0] == "restore item_u1: I would like"
-    assert told[1:] == ["append 20"] * 50
+    assert told == ["restore item_u1: I would like", "respond None", *["append 20"] * 50]
     assert [turn.generated_text for turn in report(harness.call).turns] == ["I would like"]
+
+
+def test_a_turn_whose_audio_is_pushed_out_while_nobody_listens_is_told_by_its_words() -> None:
+    harness = in_call(CallSettings(limits=Limits(pending_audio_ms_max=2_000)))
+    caller_said(harness)
+    harness.model(build.speech_started(1_000, "item_u2"))
+    harness.run(2_000)
+    lose(harness)
+    harness.run(5_000)
+    assert come_back(harness) == ["restore item_u1: Two loaves, please.", "respond None"]
+    assert [turn.item_id for turn in report(harness.call).turns] == ["item_u1", "item_u2"]
+
+
+def test_what_was_said_into_a_dead_line_is_heard_by_the_next_session() -> None:
+    """The leg broke off without a word; since its last frame it may have heard nothing. One that closes in order did
+    not hear the last second, perhaps."""
+    for code, ms in ((None, 3_300), (1001, 1_000)):
+        harness = in_call()
+        harness.run(1_000)
+        harness.model(build.frame(type="rate_limits.updated", rate_limits=[]))
+        harness.run(4_000)
+        harness.engine(build.leg_closed("model", code, ""))
+        harness.engine(build.leg_opened("model"))
+        harness.model(build.session_created())
+        harness.take("nothing")
+        harness.model(build.session_updated())
+        assert harness.take("nothing") == ["append 20"] * (ms // 20)
+
+
+def test_an_answer_stays_owed_through_any_number_of_losses() -> None:
+    harness = in_call()
+    caller_said(harness)
+    harness.model(*build.reply_begun(600), build.item_words("That will be nine", final=False))
+    harness.run(1_200)
+    for _ in range(2):
+        lose(harness)
+        assert come_back(harness) == ["restore item_u1: Two loaves, please."], "the rest is still playing"
+    harness.run(2_500)
+    assert harness.take() == ["restore item_1 after item_u1: That", "respond None"]
+    lose(harness)
+    harness.take()
+    told = ["restore item_u1: Two loaves, please.", "restore item_1: That", "respond None"]
+    assert come_back(harness) == told, "it was asked, and had not begun"
+    harness.model(*build.reply(500, "item_2", "resp_2"))
+    harness.run(4_000)
+    lose(harness)
+    assert [each for each in come_back(harness) if each.startswith("respond")] == [], "it was given"
+
+
+def test_a_turn_that_is_heard_again_stays_to_be_heard_when_it_is_lost_once_more() -> None:
+    harness = in_call()
+    harness.model(build.speech_started(100, "item_u1"))
+    harness.run(1_000)
+    for _ in range(2):
+        lose(harness)
+        harness.engine(build.leg_opened("model"))
+        harness.model(build.session_created())
+        harness.take("nothing")
+        harness.model(build.session_updated())
+        assert harness.take("nothing") == ["append 20"] * 50, "all of it, with its padding"
+
+
+def test_speech_that_is_heard_again_stops_nobody() -> None:
+    """Nobody speaks now: what the caller is listening to goes on."""
+    harness = in_call()
+    harness.model(build.speech_started(0, "item_u1"), build.speech_stopped(900, "item_u1"))
+    harness.run(1_000)
+    harness.model(*build.reply_begun(3_000), build.item_words("That will be nine"))
+    harness.run(1_500)
+    lose(harness)
+    come_back(harness)
+    harness.model(build.speech_started(0, "item_u2"))
+    assert harness.take() == []
+    assert report(harness.call).interruptions == []
+    harness.model(build.speech_stopped(900, "item_u2"), build.speech_started(1_500, "item_u3"))
+    assert harness.take() == build.CLEARED
+
+
+def test_what_is_settled_by_the_timer_is_told_then() -> None:
+    harness = in_call()
+    caller_said(harness)
+    harness.model(*build.reply_begun(6_000), build.item_words("One two three four five six seven eight nine ten"))
+    harness.run(2_500)
+    lose(harness)
+    come_back(harness)
+    harness.ear.lost = {f"sentinel-{number}" for number in range(200)} | {f"mark-{number}" for number in range(200)}
+    harness.caller(build.dtmf())
+    assert harness.take() == build.CLEARED
+    told: list[str] = []
+    while not told:
+        harness.wake()
+        told = harness.take()
+    assert told[0].startswith("restore item_1 after item_u1: One")
+    assert told[1:] == ["respond None"]
 
 
 def test_a_loss_before_anything_was_said_begins_with_the_greeting() -> None:
     harness = in_call(CallSettings(greeting="Greet the caller."))
     harness.model(build.response_created())
     lose(harness)
+    assert come_back(harness) == ["respond Greet the caller."]
+
+
+def test_a_word_for_the_caller_is_no_beginning_of_the_conversation() -> None:
+    """The first dial fails, the caller is asked to wait; then the model greets."""
+    harness = Harness(CallSettings(greeting="Greet the caller."))
+    harness.engine(build.leg_opened("caller"))
+    harness.caller(build.connected(), build.started())
+    harness.engine(build.leg_failed(503, "busy"))
+    harness.wait(1_100)
+    harness.engine(build.timer_due())
+    harness.put("engine", '{"type":"word.loaded"}', build.audio(400))
     assert come_back(harness) == ["respond Greet the caller."]
 
 

@@ -57,7 +57,7 @@ class TestTheLadder:
             '   1393   0:11.085          │ "That will be $9.05. Cash or cre…│─ item.create ────────────────────▶│',
             '   1394   0:11.085          │ "We also have a store", item_rep…│─ item.create ────────────────────▶│',
             '   1395   0:11.085          │ "Wait, what discount?", item_cal…│─ item.create ────────────────────▶│',
-            "   1396   0:11.085          │ 0.24 s, 0.24 s of it had waited  │═ append x 12 ════════════════════▶│",
+            "   1396   0:11.085          │ 0.54 s, 0.54 s of it had waited  │═ append x 27 ════════════════════▶│",
         ]
 
     def test_an_item_that_is_restored_later_stands_where_it_is(self) -> None:
@@ -259,7 +259,7 @@ class TestTheFloor:
         call.model(build.speech_started(1_000), build.speech_stopped(2_900))
         call.run(4_000)
         (missed,) = measure(log_of(call.entries)).missed
-        assert (missed.known, missed.at_ms) == (False, 1_400)
+        assert (missed.known, missed.at_ms) == (False, 1_300)
 
 
 class TestARepair:

@@ -90,7 +90,7 @@ heard_samples_min 3200 (400 ms), heard_samples_max 3200 (400 ms)
 Call
   call_sid CA0123456789abcdef0123456789abcdef, stream_sid MZ0123456789abcdef0123456789abcdef, \
 account_sid AC0123456789abcdef0123456789abcdef, state LIVE, at_ns 620000000 (0.620 s), \
-heard_caller_ns 620000000 (0.620 s), idle_ns_max 30000000000 (30.000 s), seq 116
+seq 116, heard_caller_ns 620000000 (0.620 s), idle_ns_max 30000000000 (30.000 s)
 
 Legs
   caller OPEN, model OPEN
@@ -186,7 +186,7 @@ class TestWhatIsPrinted:
             "Conversation   nothing yet\n"
             "\n"
             "Call\n"
-            "  state AWAITING_START, idle_ns_max 30000000000 (30.000 s), seq 1\n"
+            "  state AWAITING_START, seq 1, idle_ns_max 30000000000 (30.000 s)\n"
             "\n"
             "Legs\n"
             "  caller OPEN, model ABSENT\n"

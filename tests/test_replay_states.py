@@ -107,7 +107,8 @@ AT_THE_START = {
     },
     "words": {"open": {}, "asked": {}, "found": {}, "rates": {}, "is_ending": False, "by_ns": None},
     "speaker": {"sparse": 1600, "dense": 320, "begun": 0},
-    "restoring": {"is_answer_owed": False, "is_unfinished": False},
+    "restoring": {"is_answer_owed": False, "asked_after": None, "is_unfinished": False},
+    "comeback": {"again": []},
 }
 """All but the settings, once Twilio has said which call it is."""
 
@@ -265,7 +266,7 @@ def test_the_fields_in_the_tables_are_fields_of_the_core() -> None:
         for kind in (Conversation, Hearing, Interruption, Interruptions, ModelSession)
     }
     ours, others = Call(CallSettings()), Overheard(CallSettings(rules=RULES_OVERHEARD))
-    for each in (ours.barge_in, ours._dialogue, others.overhearing, others.provenance):
+    for each in (ours.barge_in, ours._dialogue, ours._comeback, others.overhearing, others.provenance):
         known[type(each).__name__] = set(vars(each))
     places = [place.split(".") for homes in HOMES.values() for place in homes]
     places += [[holder, name] for holder, names in LEFT_OUT.items() for name in names]

@@ -67,16 +67,13 @@ class Call:
         self.why_ended = ""
         self.malformed: dict[str, int] = {"caller": 0, "model": 0, "engine": 0}
         self.errors: list[str] = []
-        self.at_ns = 0
+        self.at_ns, self._seq, self._heard_caller_ns = 0, 0, 0
         self._bounds = CallerBounds(settings)
-        self._heard_caller_ns = 0
         self._idle_ns_max = settings.limits.idle_ms_max * MS
         self._start_refusal: str | None = None
-        self._seq = 0
         names = self._names = Names()
         self.conversation, self.hearing = Conversation(), Hearing(rules=settings.rules)
-        self.session = ModelSession(settings)
-        self.model_leg = ModelLeg(settings)
+        self.session, self.model_leg = ModelSession(settings), ModelLeg(settings)
         self.turns = CallerTurns(self.conversation, self.session, settings.vad)
         self.barge_in = BargeIn(self.hearing, self.conversation, names, settings.limits)
         self.words = Words(self.conversation, self.barge_in.is_unsettled, settings.limits)
@@ -108,8 +105,8 @@ class Call:
             kind, event = self._decode(leg, body, audio)
             if leg == "caller" and self._bounds.is_flood(at_ns):
                 commands = self._end("limit", self._bounds.flood)
-            elif leg == "model" and self.model is Socket.CLOSING and self.state is Calling.LIVE:
-                commands = []  # of a session that was given up
+            elif leg == "model" and self._comeback.is_given_up(at_ns) and self.state is Calling.LIVE:
+                commands = []
             else:
                 commands = self._caller_audio(event) if type(event) is ev.CallerAudio else self._route(event)
         except Exception as error:
@@ -176,9 +173,7 @@ class Call:
                     self.words.touch(item)
                 return self.barge_in.echoed(flushed, at_ns)
             case ev.SpeechStarted():
-                onset_at = self.turns.started(event, self.hearing.stream.now(at_ns))
-                self._restoring.owe_answer(False)
-                return self.barge_in.interrupt(stream_sid, at_ns, onset_at, model_cancels=self.session.interrupts)
+                return self._speech_started(event, stream_sid)
             case ev.DtmfPressed() | ev.OperatorInterrupted() if self.hearing.playout.is_unplayed:
                 return self.barge_in.interrupt(stream_sid, at_ns, None, model_cancels=False)
             case ev.SpeechStopped():
@@ -200,6 +195,12 @@ class Call:
                 return self._say_word(event.audio)
         self._dialogue.news(event)
         return []
+
+    def _speech_started(self, event: ev.SpeechStarted, stream_sid: str) -> list[Command]:
+        onset_at = self.turns.started(event, self.hearing.stream.now(self.at_ns))
+        if not self._comeback.spoke(onset_at):
+            return []
+        return self.barge_in.interrupt(stream_sid, self.at_ns, onset_at, model_cancels=self.session.interrupts)
 
     def _finish(self) -> list[Command]:
         return self._speaker.finish(self.stream_sid, self.at_ns) if self.stream_sid is not None else []
@@ -254,7 +255,7 @@ class Call:
             why = f": {self.model_leg.why_away}" if self.model_leg.why_away else ""
             late = f"ready_ms_max: the model was not ready within {limits.ready_ms_max} ms{why}"
             return self._end("model_failed", late)
-        commands = self.barge_in.timer_due(at_ns)
+        commands = [*self.barge_in.timer_due(at_ns), *self._comeback.go_on()]
         if self.model_leg.is_old(at_ns, is_quiet=self._comeback.is_quiet):
             return [*commands, *self._lost("renew_ms: its session is old", close=True)]
         return [*commands, *self.model_leg.due(at_ns, is_silent=not self.hearing.playout.is_unplayed)]
@@ -295,24 +296,25 @@ class Call:
         if self.state is not Calling.LIVE or not leg.is_redialled or (is_fatal(event) and not was_given_up):
             self.session.lost()
             return self._end(ended, reason)
-        commands = [] if was_given_up else self._lost(reason)
+        is_abrupt = isinstance(event, ev.LegClosed) and event.code is None
+        commands = [] if was_given_up else self._lost(reason, is_abrupt=is_abrupt)
         return commands if self.how_ended is not None else [*commands, *leg.redial(self.at_ns)]
 
-    def _lost(self, reason: str, *, close: bool = False) -> list[Command]:
+    def _lost(self, reason: str, *, close: bool = False, is_abrupt: bool = False) -> list[Command]:
         """The model leg is gone, or (`close`) is not worth keeping, while the call goes on."""
         leg = self.model_leg
         if close and leg.socket is not Socket.OPEN:
             return []
-        self._comeback.lose(self._seq, self.at_ns, reason)
+        self._comeback.lose(self._seq, self.at_ns, reason, is_abrupt=is_abrupt)
         self.errors.append(f"the model leg was lost: {reason}")
         if leg.losses > self.settings.limits.model_losses_max:
             return self._end("model_closed", f"model_losses_max: lost {leg.losses} times: {reason}")
         return [*self._finish(), *(leg.close("") if close else [])]
 
     def _limit(self, leg: str, reason: str) -> list[Command]:
-        """A bound of the shell bit. The call can do without its model leg for a while, not without its caller's."""
+        """A bound of the shell bit. The call can do without its model leg for a while."""
         if leg == "model" and self.model_leg.is_redialled and self.state is Calling.LIVE:
-            return self._lost(reason, close=True)
+            return self._lost(reason, close=True, is_abrupt=True)
         return self._end("limit", reason)
 
     def _say_word(self, audio: bytes) -> list[Command]:

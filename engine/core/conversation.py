@@ -258,8 +258,8 @@ class Conversation(msgspec.Struct):
             self.order.insert(index, item)
 
     def _is_awaited(self, item: Item) -> bool:
-        """Whether this is an item of an earlier session that this one will be told of, at its place."""
-        return item.session < self.session and item.restored_in < self.session
+        """Whether this is an item of an earlier session that this one does not know: later ones belong behind it."""
+        return item.session < self.session and (item.restored_in < self.session or item.is_unsaid)
 
     def response(self, response_id: str) -> Response:
         """The response of that id, begun now if it was never heard of."""

@@ -41,20 +41,24 @@ class Restoring:
         self._words = words
         self._names = names
         self._is_answer_owed = False
+        self._asked_after: int | None = None
+        """How many responses there had been when the model was asked to speak."""
         self.is_unfinished = False
         """Whether there is more to tell, once more is known."""
+
+    @property
+    def is_owing(self) -> bool:
+        """Whether the model is to be asked to speak, or was asked and has not begun."""
+        return self._is_answer_owed or self._asked_after == len(self.conversation.responses)
 
     def owe_answer(self, is_owed: bool) -> None:
         """Whether the model is to be asked to speak, once it knows all. The caller who speaks first gets an answer by
         that."""
-        self._is_answer_owed = is_owed
+        self._is_answer_owed, self._asked_after = is_owed, None
 
     def begin(self) -> list[Command]:
-        """A new session is ready: tell it what is known. Nothing to tell, and it is as if the call began."""
-        commands = self._tell(is_first=True)
-        if not commands and not self.is_unfinished:
-            self._is_answer_owed = False
-        return [*commands, *self._ask()]
+        """A new session is ready: tell it what is known."""
+        return [*self._tell(is_first=True), *self._ask()]
 
     def go_on(self) -> list[Command]:
         """More may be known of what was heard."""
@@ -85,7 +89,7 @@ class Restoring:
     def _ask(self) -> list[Command]:
         if not self._is_answer_owed or self.is_unfinished:
             return []
-        self._is_answer_owed = False
+        self._is_answer_owed, self._asked_after = False, len(self.conversation.responses)
         return [CreateResponse(self._names.event("resume"), None)]
 
     def _content(self, item: Item) -> dict[str, object] | None:

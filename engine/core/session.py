@@ -73,19 +73,17 @@ class ModelSession(msgspec.Struct):
         self.state = after(SESSION, self.state, SessionFact.CREATED)
         return [UpdateSession(SESSION_EVENT_ID, session_config(self.settings))]
 
-    def lost(self, again_from: int | None = None) -> bool:
+    def lost(self, again_from: int | None = None) -> None:
         """The model leg is gone, and the session with it. What the caller said from `again_from` on, in stream samples,
-        is for the next one to hear. Returns whether all of that is still there."""
+        is for the next one to hear."""
         self.state = after(SESSION, self.state, SessionFact.LOST)
         self.input = InputClock()
         again = [frame for frame in self.recent if again_from is not None and frame[1] + len(frame[2]) > again_from]
-        is_all = again_from is None or bool(self.recent and self.recent[0][1] <= again_from)
         self.recent.clear()
         self.recent_samples = 0
         self.pending.extendleft(reversed(again))
         self.pending_samples += sum(len(audio) for _, _, audio in again)
         self._keep_within()
-        return is_all
 
     def refusal(self, event: SessionUpdated) -> str | None:
         """Why a session with these formats cannot be used, or None."""
@@ -100,6 +98,11 @@ class ModelSession(msgspec.Struct):
         said = event.interrupt_response
         self.interrupts = self.settings.vad.interrupt_response if said is None else said
         return self.is_ready and not was_ready
+
+    @property
+    def kept_from(self) -> int | None:
+        """The stream time at which the kept audio begins, if there is any."""
+        return self.pending[0][1] if self.pending else None
 
     def greet(self) -> list[Command]:
         """Have the model speak first, if it is to."""

@@ -101,6 +101,8 @@ class Look:
         self._sent: dict[str, int] = {}
         self._frames: dict[int, int] = {}
         """Samples of the caller's frames that have not been passed on."""
+        self._passed: dict[int, int] = {}
+        """Of those that have been: they may be once more, to another session."""
         self._restored: set[str] = set()
         """Items that a new session was told of."""
 
@@ -145,7 +147,9 @@ class Look:
             self._frames[entry.seq] = samples = len(entry.audio or b"")
             return Seen(entry, stream_ms, samples=samples, is_held=self._has_causes and len(moment.entries) == 1)
         if kind == APPEND and entry.kind == "command":
-            passed = self._frames.pop(entry.cause or 0, len(entry.audio or b""))
+            cause = entry.cause or 0
+            known = self._passed.get(cause, len(entry.audio or b""))
+            passed = self._passed[cause] = self._frames.pop(cause, known)
             return Seen(entry, stream_ms, samples=passed, is_held=self._has_causes and entry.cause != moment.seq)
         if kind == "mark":
             return Seen(entry, stream_ms, self._spoken, mark=self.marks.of.get(entry.seq))

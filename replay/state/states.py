@@ -43,10 +43,12 @@ HOMES: dict[type, frozenset[str]] = {
 LEFT_OUT: dict[str, frozenset[str]] = {
     "ModelSession": frozenset({"recent", "recent_samples"}),
     "Dialogue": frozenset({"_errors"}),
+    "Comeback": frozenset({"_signed_at"}),
     "Overhearing": frozenset({"marks", "echoes", "_awaited"}),
     "Provenance": frozenset({"_of_item", "_of_entry"}),
 }
-"""The caller's last ten seconds, frame by frame; the call's errors, which it has itself. Of another bridge's call: all
+"""The caller's last ten seconds, frame by frame; the call's errors, which it has itself; a date that each frame of the
+model moves. Of another bridge's call: all
 marks that ever were, and tables to find things by."""
 PROPERTIES: dict[str, tuple[str, ...]] = {"Item": ("heard_samples", "heard_samples_min", "heard_samples_max")}
 """What an object says of itself beyond its fields, and a reader would have to add up."""
