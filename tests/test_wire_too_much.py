@@ -255,11 +255,11 @@ async def test_a_model_that_reads_slowly_is_told_of_once_its_outbox_is_full(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """The core gives that leg up; the call goes on with the next."""
-    limits = WireLimits(outbox_bytes_max=20_000)
+    limits = WireLimits(outbox_bytes_max=150_000)  # the next session takes ten seconds at once
     async with on_the_wire(model=([Stall(at_ms=10)], []), limits=limits) as rig:
         await rig.begin()
         await trio.sleep(0.1)
-        for number in range(1, 400):
+        for number in range(1, 1_000):
             await rig.caller.send(media(number))
         await trio.testing.wait_all_tasks_blocked()
         assert rig.log.body("outbox.full") == {"type": "outbox.full", "leg": "model"}
