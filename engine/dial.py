@@ -8,12 +8,12 @@ import re
 import socket
 import ssl
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
 import msgspec
 import trio
-from trio_websocket import ConnectionRejected
+from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from engine.hiding import shown
 
@@ -92,6 +92,13 @@ class Dialer:
             await trio.aclose_forcefully(stream)
             raise
         return stream
+
+
+async def shake_hands(nursery: trio.Nursery, dialled: Dialled) -> WebSocketConnection:
+    """The library's own WebSocket on a dialled stream, for who is not in a hurry. Raises HandshakeError."""
+    stream = cast(trio.SocketStream, dialled.stream)  # any stream will do, whatever the library says
+    host, resource, headers = dialled.request
+    return await wrap_client_stream(nursery, stream, host, resource, extra_headers=headers)
 
 
 def refused(refusal: ConnectionRejected) -> DialFailed:

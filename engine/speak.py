@@ -4,17 +4,17 @@ One session of its own, in the agent's voice, with one response and nobody speak
 a model does not read out, so its transcript is compared by whoever listens.
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection
 
 from engine.core import CallSettings, wire_model
 from engine.core import events as ev
 from engine.core.commands import CreateResponse, ModelCommand, UpdateSession
 from engine.core.session import session_config
-from engine.dial import Dialled, refused
+from engine.dial import Dialled, refused, shake_hands
 
 SECONDS_MAX = 30.0
 """For all of it. A sentence takes two or three."""
@@ -36,14 +36,10 @@ class SpeakError(Exception):
 
 async def speak(dialled: Dialled, settings: CallSettings, words: str) -> Spoken:
     """Have `words` said over a stream to the model, and close it. Raises SpeakError."""
-    request = dialled.request
     try:
         with trio.fail_after(SECONDS_MAX):
             async with dialled.stream, trio.open_nursery() as nursery:
-                stream = cast(trio.SocketStream, dialled.stream)  # any stream will do
-                socket = await wrap_client_stream(
-                    nursery, stream, request.host, request.resource, extra_headers=request.headers
-                )
+                socket = await shake_hands(nursery, dialled)
                 spoken = await _ask(socket, settings, words)
                 await socket.aclose()
                 return spoken

@@ -5,13 +5,12 @@ Whether a folder can be written is tried in a folder that is there; none is made
 
 import os
 from collections.abc import Iterator
-from fcntl import LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 from engine.doctor.findings import Finding, bad, ok, warn
 from engine.health import no_room
 from engine.log.errors import LogError, reason
-from engine.log.folder import DAMAGED, LIVE, check_calls_dir, live_logs
+from engine.log.folder import DAMAGED, LIVE, check_calls_dir, is_held, live_logs
 
 NOT_OURS = 0o077
 """The bits of a mode that let others in."""
@@ -74,7 +73,7 @@ def _permissions(calls_dir: Path) -> Iterator[Finding]:
 
 
 def _left(calls_dir: Path) -> Iterator[Finding]:
-    left = sum(not _is_held(log) for log in live_logs(calls_dir))
+    left = sum(not is_held(log) for log in live_logs(calls_dir))
     damaged = sum(1 for _ in (calls_dir / DAMAGED).glob("*.db"))
     if left:
         yield warn(
@@ -87,21 +86,6 @@ def _left(calls_dir: Path) -> Iterator[Finding]:
         yield warn("leftovers", f"{damaged} {_logs(damaged)} in {calls_dir / DAMAGED} that could not be read", fix)
     if not left and not damaged:
         yield ok("leftovers", "none: every log is sealed, or a bridge writes it")
-
-
-def _is_held(log: Path) -> bool:
-    """Whether a bridge holds the log's lock. Asked with a shared lock, for as long as it takes to ask."""
-    try:
-        descriptor = os.open(log.with_suffix(".lock"), os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        flock(descriptor, LOCK_SH | LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _logs(count: int) -> str:

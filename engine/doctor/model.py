@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection
 
 from engine.config import Config
-from engine.dial import Dialer, DialFailed, refused
+from engine.dial import Dialer, DialFailed, refused, shake_hands
 from engine.doctor.asking import unix_seconds
 from engine.doctor.findings import Finding, bad, ok
 from engine.doctor.reach import clock
@@ -55,14 +55,7 @@ async def _first_event(config: Config) -> tuple[str, str | None]:
     failures: list[Exception] = []
     try:
         async with dialled.stream, trio.open_nursery() as nursery:
-            request = dialled.request
-            socket = await wrap_client_stream(
-                nursery,
-                dialled.stream,  # type: ignore[arg-type]  # any stream will do, whatever the library says
-                request.host,
-                request.resource,
-                extra_headers=request.headers,
-            )
+            socket = await shake_hands(nursery, dialled)
             first = await _read(socket)
             headers = {name.lower(): value for name, value in socket.handshake_headers}
             nursery.cancel_scope.cancel()

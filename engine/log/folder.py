@@ -19,7 +19,7 @@ import re
 import sqlite3
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 from engine.log.errors import LogError, LogFullError, is_full, reason
@@ -123,6 +123,22 @@ def take_lock(log: Path) -> Lock | None:
         if _is_named(descriptor, path):
             return Lock(path, descriptor)
         os.close(descriptor)
+
+
+def is_held(log: Path) -> bool:
+    """Whether a bridge is writing a log in live/. Asked with a shared lock, for as long as it takes to ask; where
+    there is no lock none is made."""
+    try:
+        descriptor = os.open(log.with_suffix(".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        flock(descriptor, LOCK_SH | LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _is_named(descriptor: int, path: Path) -> bool:

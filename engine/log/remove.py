@@ -23,7 +23,6 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from fcntl import LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 import msgspec
@@ -31,7 +30,7 @@ import msgspec
 from engine.log import index
 from engine.log.errors import LogError, LogHeldError, reason, told
 from engine.log.find import find
-from engine.log.folder import DAMAGED, FILES_OF_A_LOG, LIVE, live_logs, sealed_logs, sync_folder, take_lock
+from engine.log.folder import DAMAGED, FILES_OF_A_LOG, LIVE, is_held, live_logs, sealed_logs, sync_folder, take_lock
 from engine.log.schema import APPLICATION_ID
 from engine.log.seal import COPY, JOURNAL
 
@@ -78,7 +77,7 @@ def older(calls_dir: Path, first_day: str) -> Found:
         for log in live_logs(calls_dir):
             if log.is_symlink():
                 found.left.append(Left(log, A_SYMLINK))
-            elif _day_written(log) < first_day and not _is_held(log):
+            elif _day_written(log) < first_day and not is_held(log):
                 found.logs.append(log)
     return found
 
@@ -95,7 +94,7 @@ def of_call(calls_dir: Path, call: str) -> Found:
     damaged = re.compile(re.escape(call_sid) + r"(?:[.-][0-9]+)*\.db.*")
     with told(calls_dir):
         for log in found.logs:
-            if log.parent.name == LIVE and _is_held(log):
+            if log.parent.name == LIVE and is_held(log):
                 raise LogHeldError(f"{log} is being written by a running bridge: hang up first")
         if (calls_dir / DAMAGED).exists():
             inside = sorted((calls_dir / DAMAGED).iterdir())
@@ -210,18 +209,3 @@ def _day_written(path: Path) -> str:
     except OSError:
         return "9999-12-31"  # gone
     return datetime.fromtimestamp(written_s, UTC).date().isoformat()
-
-
-def _is_held(log: Path) -> bool:
-    """Whether a bridge is writing it. Makes no lock where there is none: a dry run changes nothing."""
-    try:
-        descriptor = os.open(log.with_suffix(".lock"), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        flock(descriptor, LOCK_SH | LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
